@@ -1,0 +1,1 @@
+"""Attention-sampled PatchNCE for unpaired image translation."""

@@ -1,0 +1,83 @@
+"""last.ckpt: written whole or not at all, every so many batches, at the end of an epoch and on Ctrl-C."""
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint
+
+
+class Interrupted(Exception):
+    """Training was stopped by the user, after a checkpoint."""
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps one checkpoint that training can continue from, exactly, in the middle of an epoch too.
+
+    Ctrl-C finishes the step, writes the checkpoint and raises Interrupted; a second one stops at once.
+
+    Args:
+        path: of the file.
+        every_n_batches: how often within an epoch.
+        accumulate: batches a step; a checkpoint never falls between them, where gradients would be lost.
+    """
+
+    def __init__(self, path: Path, *, every_n_batches: int, accumulate: int) -> None:
+        super().__init__()
+        self.path = path
+        self.every_n_batches = every_n_batches
+        self.accumulate = accumulate
+        self._asked_to_stop = False
+        self._previous_handler: Any = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take over Ctrl-C."""
+        self._previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Give Ctrl-C back."""
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGINT, self._previous_handler)
+            self._previous_handler = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save when it is time, except at the last batch, where the end of the epoch does."""
+        if trainer.is_last_batch or (batch_idx + 1) % self.accumulate:
+            return
+        if self._asked_to_stop or (batch_idx + 1) % self.every_n_batches == 0:
+            trainer.save_checkpoint(self.path)
+        self._stop_if_asked(pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after the module's own hook, which steps the schedules: Lightning calls checkpoints last."""
+        trainer.save_checkpoint(self.path)
+        self._stop_if_asked(pl_module)
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._asked_to_stop:
+            raise KeyboardInterrupt
+        self._asked_to_stop = True
+
+    def _stop_if_asked(self, pl_module: LightningModule) -> None:
+        if self._asked_to_stop:
+            raise Interrupted(f"stopped after batch {pl_module.batches}")
+
+
+class WholeFileIO(TorchCheckpointIO):
+    """Writes under a temporary name and renames, so that a crash leaves the previous checkpoint intact."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """As TorchCheckpointIO, for a local file."""
+        temporary = Path(path).with_name(f".{Path(path).name}.part")
+        with temporary.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)

@@ -1,0 +1,1 @@
+"""Images from disk: what files there are, how they are read, drawn and transformed."""

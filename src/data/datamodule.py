@@ -1,0 +1,119 @@
+"""The data of a run under Lightning: streams unpaired batches, resumes at any sample, lists the validation frames."""
+
+import hashlib
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from src.data.layouts import Domains
+from src.data.transforms import Fit, Transforms
+from src.data.unpaired import Draws, Sample, UnpairedImages
+from src.errors import UserError
+
+
+class UnpairedData(LightningDataModule):
+    """Batches of unpaired images; holds file names, never images, so memory does not grow with the set.
+
+    Args:
+        layout: lists the files of both domains below `root`.
+        root: folder of the data set; None where the layout names its folders by itself.
+        size: height of a training image in pixels.
+        aspect: its width over its height.
+        fit: see Transforms.
+        load_scale: see Transforms.
+        flip: see Transforms.
+        batch_size: images a domain and step.
+        samples_per_epoch: draws an epoch; None is the size of the larger domain.
+        num_workers: processes that read images; 0 reads in the training process.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: Callable[[str | None], Domains],
+        root: str | None,
+        size: int,
+        aspect: float,
+        fit: Fit,
+        load_scale: float,
+        flip: bool,
+        batch_size: int,
+        samples_per_epoch: int | None,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("samples_per_epoch", samples_per_epoch)):
+            if value is not None and value < 1:
+                raise UserError(f"data.{name} must be >= 1, got {value}")
+        if num_workers < 0:
+            raise UserError(f"data.num_workers must be >= 0, got {num_workers}")
+        self.transforms = Transforms(size=size, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip)
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.domains = layout(root)
+        samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
+        if samples < batch_size:
+            raise UserError(f"data.batch_size={batch_size} exceeds the {samples} samples of an epoch; lower it")
+        self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed)
+        self.position = (0, 0)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches from `position` = (epoch, batch) on; an incomplete last batch is dropped."""
+        epoch, batch = self.position
+        return DataLoader(
+            self.images,
+            batch_size=self.batch_size,
+            sampler=Draws(len(self.images), epoch=epoch, start=batch * self.batch_size),
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            drop_last=True,
+            worker_init_fn=_leave_interrupts_to_the_parent,
+        )
+
+    def state_dict(self) -> dict[str, int]:
+        """Where training stands: the epoch and the number of its batches that were trained on."""
+        assert self.trainer is not None
+        epoch, batch = divmod(self.trainer.lightning_module.batches, int(self.trainer.num_training_batches))
+        return {"epoch": epoch, "batch": batch}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there; called before the first batch is asked for."""
+        self.position = (state_dict["epoch"], state_dict["batch"])
+
+    def digest(self) -> str:
+        """Twelve hex digits that change with the data: content of the validation frames, names and sizes of the rest."""
+        sha = hashlib.sha256()
+        for files, whole in (
+            (self.domains.x_val, True),
+            (self.domains.y_val, True),
+            (self.domains.x_train, False),
+            (self.domains.y_train, False),
+        ):
+            for path in files:
+                sha.update(f"{path.name} {path.stat().st_size}\n".encode())
+                if whole:
+                    sha.update(path.read_bytes())
+        return sha.hexdigest()[:12]
+
+
+def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:
+    """At most `limit` files, evenly spaced; a float up to 1.0 is a share, as for Lightning's limits.
+
+    Raises UserError if nothing is left.
+    """
+    wanted = round(limit * len(files)) if isinstance(limit, float) else min(limit, len(files))
+    if wanted < 1:
+        raise UserError(f"trainer.limit_val_batches={limit} leaves no validation image; use 2 or more")
+    return [files[index * len(files) // wanted] for index in range(wanted)]
+
+
+def _leave_interrupts_to_the_parent(worker: int) -> None:
+    # Ctrl-C reaches every process of the terminal; the trainer ends its step first and then the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

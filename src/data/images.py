@@ -1,0 +1,66 @@
+"""Image files of any usual kind, found and read as 8-bit RGB."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from src.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+Pixels = NDArray[np.uint8]
+"""[H, W, 3], RGB, 0 to 255."""
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Every image below `folder` at any depth, sorted; hidden files and folders are passed over.
+
+    Raises UserError if the folder is missing or holds no image.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; check the path")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    if not found:
+        raise UserError(f"{folder}: no images there; looked for {', '.join(SUFFIXES)} at any depth")
+    return found
+
+
+def read_image(path: Path) -> Pixels:
+    """The picture as a person sees it: EXIF rotation applied, 16 bits scaled to 8, grey and palette as RGB, no alpha.
+
+    Raises UserError if the file is missing, torn, too large to be a picture or not an image.
+    """
+    try:
+        with Image.open(path) as file:
+            upright = ImageOps.exif_transpose(file)
+            return _rgb(upright)
+    except FileNotFoundError:
+        raise UserError(f"{path}: the image is gone; was the folder changed meanwhile?") from None
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0].replace(f" {str(path)!r}", "") if str(error) else type(error).__name__
+        raise UserError(f"{path}: cannot be read as an image ({reason}); mend or remove the file") from error
+
+
+def write_image(path: Path, pixels: Pixels) -> None:
+    """Write a PNG whole or not at all: under a temporary name first, then renamed."""
+    temporary = path.with_name(f".{path.name}.part")
+    Image.fromarray(pixels).save(temporary, format="PNG")
+    temporary.replace(path)
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    if image.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling
+        grey = (np.asarray(image, dtype=np.float64) / 257).round().clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in ("P", "PA") and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)

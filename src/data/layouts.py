@@ -1,0 +1,90 @@
+"""How a data set lies on disk: from a root folder to the files of both domains, split into training and validation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from src.data.images import find_images
+from src.data.streets.write import write_streets
+from src.errors import UserError
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Image files of the source x (game) and the target y (street), sorted; training and validation share none."""
+
+    x_train: Sequence[Path]
+    y_train: Sequence[Path]
+    x_val: Sequence[Path]
+    y_val: Sequence[Path]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty part."""
+        for part in fields(self):
+            if not getattr(self, part.name):
+                raise UserError(f"data: {part.name} is empty; the set has too few images")
+
+
+def folders(root: str | None, *, x: str, y: str, x_val: str | None, y_val: str | None, holdout: int) -> Domains:
+    """Any folders of images, at any depth; the names CycleGAN and CUT use are trainA, trainB, testA and testB.
+
+    Args:
+        root: what relative paths are relative to; None is the working directory.
+        x: training source.
+        y: training target.
+        x_val: validation source; None holds out every `holdout`-th file of `x`.
+        y_val: validation target, likewise.
+        holdout: one file in how many is held out.
+    """
+    base = Path(root or ".")
+    x_train, x_rest = _split(base / x, base / x_val if x_val else None, holdout)
+    y_train, y_rest = _split(base / y, base / y_val if y_val else None, holdout)
+    return Domains(x_train, y_train, x_rest, y_rest)
+
+
+def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int) -> Domains:
+    """Playing for Data (images/NNNNN.png) and Cityscapes (leftImg8bit/{train,val}/<city>/*_leftImg8bit.png).
+
+    Playing for Data has no validation split of its own for this use: every `holdout`-th frame is held out.
+
+    Args:
+        root: folder that holds both sets; None is the working directory.
+        x: folder of Playing for Data, relative to `root` or absolute.
+        y: folder of Cityscapes, likewise.
+        holdout: one source frame in how many is held out.
+    """
+    if holdout < 2:
+        raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
+    game, street = Path(root or ".") / x, Path(root or ".") / y
+    x_train, x_val = _hold_out(find_images(game / "images"), holdout)
+    return Domains(x_train, _cityscapes(street, "train"), x_val, _cityscapes(street, "val"))
+
+
+def streets(root: str | None, *, holdout: int) -> Domains:
+    """The built-in pair of domains, written to `root` on first use, in the two true layouts."""
+    if root is None:
+        raise UserError("data.root must name the folder the streets are written to")
+    write_streets(Path(root))
+    return gta2cityscapes(root, x="playing_for_data", y="cityscapes", holdout=holdout)
+
+
+def _cityscapes(root: Path, split: str) -> list[Path]:
+    folder = root / "leftImg8bit" / split
+    frames = [path for path in find_images(folder) if path.name.endswith("_leftImg8bit.png")]
+    if not frames:
+        raise UserError(f"{folder}: no *_leftImg8bit.png there; unpack leftImg8bit_trainvaltest.zip into {root}")
+    return frames
+
+
+def _split(train: Path, val: Path | None, holdout: int) -> tuple[list[Path], list[Path]]:
+    if val is not None:
+        return find_images(train), find_images(val)
+    if holdout < 2:
+        raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
+    return _hold_out(find_images(train), holdout)
+
+
+def _hold_out(files: list[Path], holdout: int) -> tuple[list[Path], list[Path]]:
+    held = files[holdout - 1 :: holdout]
+    taken = set(held)
+    return [path for path in files if path not in taken], held

@@ -1,0 +1,114 @@
+"""Unpaired draws: which source and which target image make up sample i of epoch e, as a pure function.
+
+Nothing here has a state, so any process can compute any sample: resuming in mid-epoch, other numbers of workers
+and other numbers of ranks all see the same images, crops, flips and patches.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from src.data.images import read_image
+from src.data.layouts import Domains
+from src.data.transforms import Transforms
+
+Draw = tuple[int, int]
+"""(epoch, index): sample `index` of epoch `epoch`."""
+
+
+class Sample(TypedDict):
+    """Images [3, H, W] in [-1, 1], and the key all further randomness of this sample derives from."""
+
+    x: Tensor
+    y: Tensor
+    key: int
+
+
+class UnpairedImages(Dataset[Sample]):
+    """Sample (epoch, index) of an endless, seeded sequence over two sets of images.
+
+    Each domain is gone through in a fresh random order, each image once, before the next order begins, over
+    the borders of epochs; the orders of the two domains are independent.
+
+    Args:
+        domains: the files.
+        transforms: brings a frame to size.
+        samples: draws an epoch.
+        seed: of the run.
+    """
+
+    def __init__(self, domains: Domains, transforms: Transforms, *, samples: int, seed: int) -> None:
+        self.domains = domains
+        self.transforms = transforms
+        self.samples = samples
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Draws an epoch."""
+        return self.samples
+
+    def files(self, draw: Draw) -> tuple[Path, Path]:
+        """The source and the target file of a draw."""
+        epoch, index = draw
+        count = epoch * self.samples + index
+        return (
+            _in_random_order(self.domains.x_train, count, self.seed, 0),
+            _in_random_order(self.domains.y_train, count, self.seed, 1),
+        )
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        """Read, transform and key one draw."""
+        epoch, index = draw
+        x, y = self.files(draw)
+        # 2 keeps these draws apart from the orders, which use 0 and 1
+        seeds = np.random.default_rng([self.seed, epoch, index, 2])
+        return {
+            "x": self.transforms.train(read_image(x), seeds),
+            "y": self.transforms.train(read_image(y), seeds),
+            "key": sample_key(self.seed, epoch, index),
+        }
+
+
+class Draws(Sampler[Draw]):
+    """The draws of one epoch in order, from `start` on; Lightning calls `set_epoch`."""
+
+    def __init__(self, samples: int, *, epoch: int, start: int) -> None:
+        self.samples = samples
+        self.epoch = epoch
+        self.start = start
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the start of another epoch; the same epoch keeps its place."""
+        if epoch != self.epoch:
+            self.epoch, self.start = epoch, 0
+
+    def __iter__(self) -> Iterator[Draw]:
+        """(epoch, start), (epoch, start + 1), ..."""
+        return iter([(self.epoch, index) for index in range(self.start, self.samples)])
+
+    def __len__(self) -> int:
+        """Draws of a whole epoch, wherever this one starts: progress is counted over whole epochs."""
+        return self.samples
+
+
+def sample_key(seed: int, epoch: int, index: int) -> int:
+    """A 64-bit number (signed, as torch has no other) that follows from the three alone."""
+    digest = hashlib.blake2b(f"{seed},{epoch},{index}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _in_random_order(files: Sequence[Path], count: int, seed: int, domain: int) -> Path:
+    pass_number, place = divmod(count, len(files))
+    return files[_order(len(files), seed, domain, pass_number)[place]]
+
+
+@lru_cache(maxsize=8)
+def _order(length: int, seed: int, domain: int, pass_number: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, pass_number, domain]).permutation(length)

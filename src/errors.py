@@ -1,0 +1,8 @@
+"""The one exception that means: the user can mend this."""
+
+
+class UserError(ValueError):
+    """A mistake in the configuration or the data: one line that names the thing and the mend.
+
+    Entry points print the line and exit with code 1; anything else keeps its traceback.
+    """

@@ -1,0 +1,1 @@
+"""Tensors in, scalar out: the terms of the objective."""

@@ -1,0 +1,28 @@
+"""PatchNCE, the patch-wise contrastive loss (the paper, Eq. 2; CUT, Park et al. 2020, Sec. 3.2).
+
+Shapes: B images, N patches an image, D embedding channels.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def patch_nce(query_BND: Tensor, key_BND: Tensor, temperature: float) -> Tensor:
+    """Cross-entropy of recognising each query's own key among the N keys of the same image; a scalar >= 0.
+
+        l(v, v+, v-) = -log [ exp(v.v+ / tau) / (exp(v.v+ / tau) + sum_n exp(v.v-_n / tau)) ]
+
+    (Eq. 2 prints it without the minus sign.) Averaged over patches and images; ln N when all features are
+    equal. Rows are expected L2-normalised. Computed in fp32 or wider whatever the autocast state is.
+    """
+    with torch.autocast(query_BND.device.type, enabled=False):
+        # keys are constants: the encoder must move the output, not the source (CUT, Sec. 3.2)
+        query_BND, key_BND = _at_least_fp32(query_BND), _at_least_fp32(key_BND.detach())
+        logits_BNN = query_BND @ key_BND.mT / temperature
+        truth_BN = torch.arange(logits_BNN.shape[-1], device=logits_BNN.device).expand(logits_BNN.shape[:-1])
+        return F.cross_entropy(logits_BNN.flatten(0, 1), truth_BN.flatten())
+
+
+def _at_least_fp32(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()

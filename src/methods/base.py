@@ -1,0 +1,60 @@
+"""What a method offers to the one training module that drives them all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Unpaired images and all the randomness a step may use.
+
+    Attributes:
+        x: source images [B, 3, H, W] in [-1, 1].
+        y: target images, the same shape and range; x[b] and y[b] have nothing to do with each other.
+        key: int64 [B], one key a sample, a function of (seed, epoch, sample index).
+        progress: share of training done, in [0, 1].
+    """
+
+    x: Tensor
+    y: Tensor
+    key: Tensor
+    progress: float
+
+
+class ScoreMap(NamedTuple):
+    """What a tap's attention makes of an image: significance [B, P], chosen places [B, N], and (H, W) of the map."""
+
+    score: Tensor
+    places: Tensor
+    grid: tuple[int, int]
+
+
+S = TypeVar("S")
+
+
+class Method(Protocol[S]):
+    """A translator with its losses; `S` is what one forward pass leaves for the terms of both players."""
+
+    def translator(self) -> nn.Module:
+        """The network x -> y that is kept, averaged and evaluated."""
+
+    def forward_pass(self, batch: Batch) -> S:
+        """Run the generators once; both players read the result."""
+
+    def generator_terms(self, state: S) -> dict[str, Tensor]:
+        """The generators' objective as weighted terms, in the equation's order; their sum is minimised."""
+
+    def discriminator_terms(self, state: S) -> dict[str, Tensor]:
+        """The discriminators' objective, likewise; no gradient reaches a generator."""
+
+    def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
+        """By tap, for source images; empty for a method that samples no patches. No graph."""
+
+    def generator_parameters(self) -> Iterable[nn.Parameter]:
+        """What the generators' optimiser updates."""
+
+    def discriminator_parameters(self) -> Iterable[nn.Parameter]:
+        """What the discriminators' optimiser updates; frozen while the generators' terms are differentiated."""

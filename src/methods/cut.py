@@ -1,0 +1,157 @@
+"""Contrastive unpaired translation (Park et al. 2020) with the paper's attention-sampled patches; Eq. 1 and 3.
+
+Shapes: B images, N patches, D embedding channels. Features of x and y travel as one batch of 2 B.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss
+from src.losses.patch_nce import patch_nce
+from src.methods.base import Batch, ScoreMap
+from src.networks import noise
+from src.networks.discriminator import Discriminator
+from src.networks.generator import Generator
+from src.networks.patch_sampler import PatchSampler
+
+_Y_STREAM = 0x79  # the identity term's places are drawn apart from the translation's
+
+
+@dataclass(frozen=True)
+class CUTState:
+    """What one generation pass leaves: images, the source features (detached) and the places chosen on them.
+
+    `inputs`, `outputs`, `features` and `places` hold x first, then y where the identity term is on.
+    """
+
+    inputs: Tensor
+    outputs: Tensor
+    features: dict[str, Tensor]
+    places: dict[str, Tensor]
+    real: Tensor
+
+    @property
+    def fake(self) -> Tensor:
+        """G(x)."""
+        return self.outputs[: len(self.real)]
+
+
+class CUT(nn.Module):
+    """L = L_GAN(G, D) + lambda_x L_NCE(G, H, X) + lambda_y L_NCE(G, H, Y)    (Eq. 3).
+
+    Which patches enter L_NCE is the sampler's matter; with `attention=none` this is CUT.
+
+    Args:
+        generator: builds G.
+        discriminator: builds D.
+        sampler: builds H from the channels of G's taps.
+        lambda_gan: weight of the adversarial term.
+        lambda_x: weight of PatchNCE between x and G(x).
+        lambda_y: weight of PatchNCE between y and G(y); 0 leaves the identity term and its passes out.
+        temperature: tau of Eq. 2.
+        reduction: "mean" averages PatchNCE over patches and taps and halves the sum of its x and y terms, as
+            the released CUT code does; "sum" is Eq. 1 and 3 as printed, heavier by patches * taps * 2.
+    """
+
+    def __init__(
+        self,
+        *,
+        generator: Callable[[], Generator],
+        discriminator: Callable[[], Discriminator],
+        sampler: Callable[[Mapping[str, int]], PatchSampler],
+        lambda_gan: float,
+        lambda_x: float,
+        lambda_y: float,
+        temperature: float,
+        reduction: Literal["mean", "sum"],
+    ) -> None:
+        super().__init__()
+        for name, weight in (("lambda_gan", lambda_gan), ("lambda_x", lambda_x), ("lambda_y", lambda_y)):
+            if weight < 0:
+                raise ValueError(f"{name} must be >= 0, got {weight}")
+        if temperature <= 0:
+            raise ValueError(f"temperature must be > 0, got {temperature}")
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction must be mean or sum, got {reduction!r}")
+        self.G = generator()
+        self.D = discriminator()
+        self.H = sampler(self.G.channels)
+        self.lambda_gan = lambda_gan
+        self.lambda_x = lambda_x
+        self.lambda_y = lambda_y
+        self.temperature = temperature
+        self.reduction = reduction
+
+    def translator(self) -> Generator:
+        """G."""
+        return self.G
+
+    def forward_pass(self, batch: Batch) -> CUTState:
+        """G(x), and G(y) for the identity term, in one pass that also yields the keys' features."""
+        inputs, key_B = batch.x, batch.key
+        if self.lambda_y > 0:
+            inputs = torch.cat([batch.x, batch.y])
+            key_B = torch.cat([batch.key, noise.fork(batch.key, _Y_STREAM)])
+        features = self.G.encoder(inputs)
+        outputs = self.G.decoder(features["block5"])
+        # G is stepped only after the terms: these activations are the keys, and encoding x, y again would repeat them
+        features = {tap: x_BCHW.detach() for tap, x_BCHW in features.items()}
+        places = self.H.choose(features, key_B, batch.progress)
+        return CUTState(inputs, outputs, features, places, batch.y)
+
+    def generator_terms(self, state: CUTState) -> dict[str, Tensor]:
+        """Weighted `gan`, `nce_x` and, where lambda_y > 0, `nce_y`."""
+        terms = {"gan": self.lambda_gan * generator_loss(self.D(state.fake))}
+        nce = self._nce(state)
+        share = 0.5 if self.reduction == "mean" and self.lambda_y > 0 else 1.0
+        terms["nce_x"] = share * self.lambda_x * nce[0]
+        if self.lambda_y > 0:
+            terms["nce_y"] = share * self.lambda_y * nce[1]
+        return terms
+
+    def discriminator_terms(self, state: CUTState) -> dict[str, Tensor]:
+        """The halves `d_fake` and `d_real`."""
+        logits = self.D(torch.cat([state.fake.detach(), state.real]))
+        fake, real = logits.split(len(state.real))
+        return {"d_fake": discriminator_loss_fake(fake), "d_real": discriminator_loss_real(real)}
+
+    def _nce(self, state: CUTState) -> list[Tensor]:
+        """L_PatchNCE (Eq. 1) of x and of y, each the mean over its images.
+
+        Query: the encoder's features of the output. Key: those of the input, without graph. Negatives come
+        from the same image only.
+        """
+        query = self.H(self.G.encoder(state.outputs), state.places)
+        with torch.no_grad():
+            key = self.H(state.features, state.places)
+        losses = []
+        for start in range(0, len(state.outputs), len(state.real)):
+            part = slice(start, start + len(state.real))
+            taps = [patch_nce(query[tap][part], key[tap][part], self.temperature) for tap in query]
+            if self.reduction == "sum":
+                taps = [query[tap].shape[1] * loss for tap, loss in zip(query, taps, strict=True)]
+            total = torch.stack(taps).sum()
+            losses.append(total / len(taps) if self.reduction == "mean" else total)
+        return losses
+
+    @torch.no_grad()
+    def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
+        """Significance and chosen places at every tap, for source images and their keys."""
+        features = self.G.encoder(x)
+        scores, places = self.H.score(features, key), self.H.choose(features, key, progress)
+        return {
+            tap: ScoreMap(scores[tap], places[tap], (features[tap].shape[2], features[tap].shape[3])) for tap in places
+        }
+
+    def generator_parameters(self) -> Iterator[nn.Parameter]:
+        """Of G and H: the heads and the attention share G's optimiser."""
+        yield from self.G.parameters()
+        yield from self.H.parameters()
+
+    def discriminator_parameters(self) -> Iterator[nn.Parameter]:
+        """Of D."""
+        yield from self.D.parameters()

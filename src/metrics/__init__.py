@@ -1,0 +1,1 @@
+"""Scores of a set of images against another: only what torchmetrics and torch-fidelity lack."""

@@ -1,0 +1,1 @@
+"""Lightning shells: optimisers, the order of updates, logging; no arithmetic of the method."""

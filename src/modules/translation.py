@@ -1,0 +1,135 @@
+"""The one LightningModule: it trains any method, D's step first, then G's and H's."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from src.data.unpaired import Sample
+from src.errors import UserError
+from src.methods.base import Batch, Method
+from src.metrics.coverage import coverage, mean_distance
+from src.modules.average import WeightAverage
+from src.modules.schedule import linear_decay
+
+
+class Translation(LightningModule):
+    """Manual optimisation: D terms -> step; D frozen; G terms -> step; each term logged under its own name.
+
+    Args:
+        method: what is trained.
+        optimizer: builds an optimiser from parameters.
+        decay: share of the epochs in which the rate falls to zero.
+        ema_decay: of the translator's weight average.
+        accumulate: batches whose gradients are summed before either player steps. D's new weights are seen by
+            G from the next window on, whereas one joint batch would show them at once.
+    """
+
+    def __init__(
+        self,
+        method: Method[Any],
+        *,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        decay: float,
+        ema_decay: float,
+        accumulate: int,
+    ) -> None:
+        super().__init__()
+        if not 0 <= decay <= 1:
+            raise UserError(f"module.decay must lie in [0, 1], got {decay}")
+        if accumulate < 1:
+            raise UserError(f"module.accumulate must be >= 1, got {accumulate}")
+        self.automatic_optimization = False
+        self.method = method
+        self.average = WeightAverage(method.translator(), decay=ema_decay)
+        self.optimizer = optimizer
+        self.decay = decay
+        self.accumulate = accumulate
+        self.batches = 0  # of all epochs; Lightning's global_step counts optimiser steps, two a batch
+
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
+        """G's optimiser (with H) and D's, both on the same schedule."""
+        optimizers = [
+            self.optimizer(self.method.generator_parameters()),
+            self.optimizer(self.method.discriminator_parameters()),
+        ]
+        max_epochs = self.trainer.max_epochs
+        assert max_epochs is not None
+
+        def factor(epoch: int) -> float:
+            return linear_decay(epoch, max_epochs=max_epochs, decay=self.decay)
+
+        return optimizers, [LambdaLR(optimizer, factor) for optimizer in optimizers]
+
+    def training_step(self, sample: Sample, batch_idx: int) -> None:
+        """One batch for both players."""
+        g_optimizer, d_optimizer = self._optimizers()
+        progress = self.current_epoch / max(1, self.trainer.max_epochs or 1)
+        state = self.method.forward_pass(Batch(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress))
+        last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+        discriminator = list(self.method.discriminator_parameters())
+
+        d_terms = self.method.discriminator_terms(state)
+        self._descend(d_terms, d_optimizer, step=last)
+        # frozen, or the generators' terms would leave gradients for D's next step
+        _require_grad(discriminator, False)
+        g_terms = self.method.generator_terms(state)
+        self._descend(g_terms, g_optimizer, step=last)
+        _require_grad(discriminator, True)
+
+        self.batches += 1
+        if last:
+            self.average.update(self.method.translator().parameters(), self.batches // self.accumulate)
+        self._log_terms({**g_terms, **d_terms}, state)
+
+    def _descend(self, terms: dict[str, Tensor], optimizer: LightningOptimizer, *, step: bool) -> None:
+        self.manual_backward(torch.stack(list(terms.values())).sum() / self.accumulate)
+        if step:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def _optimizers(self) -> list[LightningOptimizer]:
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        return optimizers
+
+    def _log_terms(self, terms: dict[str, Tensor], state: Any) -> None:
+        values = {f"train/{name}": term.detach() for name, term in terms.items()}
+        self.log_dict(values, prog_bar=False)
+        places = getattr(state, "places", None)
+        if places is None or self.batches % self.trainer.log_every_n_steps:
+            return
+        for tap, places_BN in places.items():
+            grid = (state.features[tap].shape[2], state.features[tap].shape[3])
+            self.log_dict(
+                {
+                    f"places/{tap}_share": float(places_BN.shape[1] / (grid[0] * grid[1])),
+                    f"places/{tap}_coverage": coverage(places_BN, grid),
+                    f"places/{tap}_distance": mean_distance(places_BN, grid),
+                }
+            )
+
+    def on_train_epoch_end(self) -> None:
+        """Step the schedules."""
+        schedulers = self.lr_schedulers()
+        assert isinstance(schedulers, list)
+        for scheduler in schedulers:
+            scheduler.step()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the number of batches seen."""
+        checkpoint["batches"] = self.batches
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the number of batches seen."""
+        self.batches = checkpoint["batches"]
+
+
+def _require_grad(parameters: Iterable[nn.Parameter], required: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(required)

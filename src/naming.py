@@ -1,0 +1,50 @@
+"""Names of run folders: what was overridden, so that the jobs of a sweep never collide."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from src.errors import UserError
+
+GROUPS = Path(__file__).resolve().parent.parent / "conf"
+LONGEST = 120
+
+
+def run_name(overrides: Sequence[str]) -> str:
+    """A folder name from a job's overrides: "triplet_seed-1" for ["attention=triplet", "seed=1"].
+
+    Groups appear by their choice, values by the last part of their key. Where characters had to go, a short
+    hash of all overrides keeps the name unique.
+    """
+    parts = []
+    lossy = False
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key == "resume":
+            continue
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", value.rsplit("/", 1)[-1]).strip("-.")
+        lossy |= safe != value
+        parts.append(safe if (GROUPS / key).is_dir() else f"{key.rsplit('.', 1)[-1]}-{safe}")
+    name = "_".join(parts) or "default"
+    if lossy or len(name) > LONGEST:
+        digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]
+        name = f"{name[:LONGEST].rstrip('-_.')}_{digest}"
+    return name
+
+
+def run_dir(resume: str | None, fresh: str) -> str:
+    """The folder of a single run: the one to continue, or a fresh one."""
+    if resume is None:
+        return fresh
+    if not Path(resume).is_dir():
+        raise UserError(f"resume={resume}: no such run folder; check the path")
+    return resume
+
+
+def register() -> None:
+    """Make both usable in conf/*.yaml."""
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)

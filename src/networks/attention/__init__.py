@@ -1,0 +1,1 @@
+"""One file an attention module; `base` holds the contract they keep."""

@@ -1,0 +1,52 @@
+"""Bottleneck attention module, BAM (Park et al. 2018): one gate over channels plus one over places."""
+
+import torch
+from torch import Tensor, nn
+
+from src.networks.attention.base import Attention, at_places, initialise, positive, reduced
+
+
+class BottleneckAttention(Attention):
+    """M(F) = sigmoid(M_c(F) + M_s(F)), out = F + F * M(F) (Eq. 1 and 2 there); score: M averaged over channels.
+
+    The sum is the publication's; its released code multiplies the two. M_c is an average pool and a two-layer
+    MLP; M_s is 1x1, two dilated 3x3 and 1x1 convolutions. BatchNorm: in M_s it becomes one GroupNorm group a
+    channel, which is the same with one image a batch; in M_c, where it cannot run on one image, it is left out.
+    Only the C / r channels of M_s are built at full size.
+
+    Args:
+        channels: C of the tap.
+        reduction: r, 16 in the publication, clamped to leave one channel.
+        dilation: of the 3x3 convolutions, 4 in the publication.
+    """
+
+    def __init__(self, channels: int, *, reduction: int, dilation: int) -> None:
+        super().__init__()
+        positive("reduction", reduction)
+        positive("dilation", dilation)
+        inner = reduced(channels, reduction)
+        self.channel = nn.Sequential(nn.Linear(channels, inner), nn.ReLU(), nn.Linear(inner, channels))
+        layers: list[nn.Module] = []
+        before, shape = channels, dict[str, int](kernel_size=1)
+        for _ in range(3):
+            # no bias: the norm behind it would cancel it
+            layers += [nn.Conv2d(before, inner, **shape, bias=False), nn.GroupNorm(inner, inner), nn.ReLU()]
+            before, shape = inner, dict(kernel_size=3, padding=dilation, dilation=dilation)
+        self.spatial = nn.Sequential(*layers, nn.Conv2d(inner, 1, 1))
+        initialise(self)
+
+    def logits(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """M_c [B, C] and M_s [B, P]."""
+        return self.channel(x_BCHW.mean((2, 3))), self.spatial(x_BCHW).flatten(1)
+
+    @torch.no_grad()
+    def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, P]: the gate averaged over channels."""
+        channel_BC, spatial_BP = self.logits(x_BCHW)
+        return torch.sigmoid(channel_BC[:, :, None] + spatial_BP[:, None]).mean(1)
+
+    def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
+        """F * (1 + M) at the chosen places: [B, N, C]."""
+        channel_BC, spatial_BP = self.logits(x_BCHW)
+        gate_BNC = torch.sigmoid(channel_BC[:, None] + spatial_BP.gather(1, places_BN)[:, :, None])
+        return at_places(x_BCHW, places_BN) * (1 + gate_BNC)

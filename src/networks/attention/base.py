@@ -1,0 +1,59 @@
+"""The contract of an attention module: which places matter, and what is compared at those that were chosen.
+
+Shapes: B images, C channels, H x W a feature map, P = H * W its places, N chosen places.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class Attention(nn.Module, ABC):
+    """One instance a tap; lives in the patch sampler, so G and D gain no parameters.
+
+    Two methods instead of one, so that nothing of the size of the feature map is built for a graph.
+    `score` picks places and carries no gradient: what trains the module is `attend`, whose features are
+    compared by PatchNCE.
+    """
+
+    @abstractmethod
+    def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
+        """Significance [B, P] of every place; only its order is used. No graph.
+
+        Args:
+            x_BCHW: features of the source image at this tap.
+            key_B: int64, one key a sample, from which a random score draws; others ignore it.
+        """
+
+    @abstractmethod
+    def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
+        """Attended features [B, N, C] at `places_BN` (int64, each in [0, P)), with graph."""
+
+
+def at_places(x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
+    """Read the map at the chosen places: [B, C, H, W], [B, N] -> [B, N, C]."""
+    channels = x_BCHW.shape[1]
+    return x_BCHW.flatten(2).gather(2, places_BN[:, None].expand(-1, channels, -1)).mT
+
+
+def reduced(channels: int, reduction: int) -> int:
+    """Channels after a reduction, at least one: the pixel tap has three."""
+    return max(1, channels // reduction)
+
+
+def positive(name: str, value: float) -> None:
+    """Raise ValueError unless `value` > 0."""
+    if value <= 0:
+        raise ValueError(f"{name} must be > 0, got {value}")
+
+
+def initialise(module: nn.Module) -> None:
+    """Xavier normal with gain 1 and zero biases, over every projection below `module`.
+
+    G's gain of 0.02 would leave softmaxes flat and gates at one half, and their order to rounding.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

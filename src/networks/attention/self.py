@@ -1,0 +1,71 @@
+"""Self-attention of SAGAN (Zhang et al. 2019), with keys and values pooled to a fixed number of tokens."""
+
+from math import ceil, sqrt
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from src.networks.attention.base import Attention, at_places, initialise, positive, reduced
+from src.networks.attention.rows import attention_received, negative_row_entropy
+
+
+class SelfAttention(Attention):
+    """o_j = sum_i softmax_i(g(x_j) . f(x_i)) h(x_i); out = gamma * o + x, gamma starting at 0 (SAGAN, Eq. 1 to 3).
+
+    Maps of more than `max_tokens` places have their keys and values average-pooled to at most that many (a
+    1x1 convolution and an average commute, so x is pooled once); smaller maps are exact. Score: negative row
+    entropy (a place that attends to few others is distinctive), or the attention a place receives. The score
+    is streamed without graph and `attend` computes its rows at the chosen places only, so memory grows with
+    N * max_tokens, never with P * P; time with P * max_tokens.
+
+    Args:
+        channels: C of the tap.
+        reduction: C over the width of f and g; 8 in the publication, clamped to leave one channel.
+        max_tokens: cap on the number of keys and values.
+        significance: "entropy" or "received"; received attention is spread from each token over its places.
+    """
+
+    def __init__(
+        self, channels: int, *, reduction: int, max_tokens: int, significance: Literal["entropy", "received"]
+    ) -> None:
+        super().__init__()
+        positive("reduction", reduction)
+        positive("max_tokens", max_tokens)
+        if significance not in ("entropy", "received"):
+            raise ValueError(f"significance must be entropy or received, got {significance!r}")
+        inner = reduced(channels, reduction)
+        self.query = nn.Linear(channels, inner)
+        # a bias would add the same to every logit of a row, which the softmax cancels: it could never train
+        self.key = nn.Linear(channels, inner, bias=False)
+        self.value = nn.Linear(channels, channels)
+        self.gamma = nn.Parameter(torch.zeros(()))
+        self.max_tokens = max_tokens
+        self.significance = significance
+        initialise(self)
+
+    def tokens(self, x_BCHW: Tensor) -> Tensor:
+        """The map averaged over a grid of at most `max_tokens` cells: [B, C, h, w]."""
+        height, width = x_BCHW.shape[-2:]
+        stride = ceil(sqrt(height * width / self.max_tokens))
+        grid = (max(1, height // stride), max(1, width // stride))
+        return x_BCHW if grid == (height, width) else F.adaptive_avg_pool2d(x_BCHW, grid)
+
+    @torch.no_grad()
+    def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, P]: negative row entropy, or attention received."""
+        token_BChw = self.tokens(x_BCHW)
+        query_BPc = self.query(x_BCHW.flatten(2).mT)
+        key_BKc = self.key(token_BChw.flatten(2).mT)
+        if self.significance == "entropy":
+            return negative_row_entropy(query_BPc, key_BKc)
+        received_Bhw = attention_received(query_BPc, key_BKc).unflatten(1, token_BChw.shape[-2:])
+        return F.interpolate(received_Bhw[:, None], x_BCHW.shape[-2:], mode="bilinear").flatten(1)
+
+    def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
+        """gamma * o + x at the chosen places: [B, N, C]."""
+        x_BNC = at_places(x_BCHW, places_BN)
+        token_BKC = self.tokens(x_BCHW).flatten(2).mT
+        weights_BNK = (self.query(x_BNC) @ self.key(token_BKC).mT).softmax(-1)
+        return x_BNC + self.gamma * (weights_BNK @ self.value(token_BKC))

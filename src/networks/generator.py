@@ -1,0 +1,126 @@
+"""The ResNet generator G of the paper (Sec. 3.2) as an encoder with five named taps and a decoder.
+
+Johnson et al. 2016 by way of CycleGAN and CUT. Shapes: B images, C channels, H x W pixels.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from src.networks.initialise import xavier
+from src.networks.resample import BlurDown, BlurUp
+
+TAPS = ("pixels", "down1", "down2", "block1", "block5")
+"""Where PatchNCE reads features; receptive fields 1, 9, 15, 35 and 99 pixels (the paper, Sec. 4.2).
+
+`pixels` is the image with its reflected border; `down1` and `down2` are the outputs of the down-sampling
+convolutions before normalisation (and before the blur that halves them); `block1` and `block5` the outputs of
+the first and fifth residual block. The released CUT code numbers them 0, 4, 8, 12 and 16.
+"""
+
+STRIDE = 4
+"""H and W of an image must be multiples of this, and at least twice it (the blocks reflect their border)."""
+
+
+class ResBlock(nn.Module):
+    """x + IN(conv(ReLU(IN(conv(x))))) with 3x3 convolutions and reflected borders."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            nn.InstanceNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """[B, C, H, W] -> the same shape."""
+        out: Tensor = x_BCHW + self.body(x_BCHW)
+        return out
+
+
+class Encoder(nn.Module):
+    """G's first half: everything before the sixth residual block (the paper, Sec. 3.2)."""
+
+    def __init__(self, width: int, blur: bool) -> None:
+        super().__init__()
+        self.pad = nn.ReflectionPad2d(3)
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(inplace=True))
+        self.down1 = nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1)
+        self.after1 = _norm_relu(2 * width, BlurDown(2 * width) if blur else None)
+        self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=1 if blur else 2, padding=1)
+        self.after2 = _norm_relu(4 * width, BlurDown(4 * width) if blur else None)
+        self.blocks = nn.ModuleList(ResBlock(4 * width) for _ in range(5))
+
+    def forward(self, x_B3HW: Tensor) -> dict[str, Tensor]:
+        """Images [B, 3, H, W] in [-1, 1] -> features by tap; `block5`, [B, 4 width, H / 4, W / 4], is the code."""
+        height, width = x_B3HW.shape[-2:]
+        if height % STRIDE or width % STRIDE or min(height, width) < 2 * STRIDE:
+            raise ValueError(f"height and width must be multiples of {STRIDE} from 8 up, got {height}x{width}")
+        pixels = self.pad(x_B3HW)
+        down1 = self.down1(self.stem(pixels))
+        down2 = self.down2(self.after1(down1))
+        z = self.after2(down2)
+        blocks = []
+        for block in self.blocks:
+            z = block(z)
+            blocks.append(z)
+        return {"pixels": pixels, "down1": down1, "down2": down2, "block1": blocks[0], "block5": blocks[4]}
+
+
+class Decoder(nn.Sequential):
+    """G's second half: four residual blocks, two doublings, and the image."""
+
+    def __init__(self, width: int, blur: bool) -> None:
+        super().__init__(*_decoder(width, blur))
+
+
+class Generator(nn.Module):
+    """One-way translator G: x -> y; 11,378,179 parameters at width 64.
+
+    Args:
+        width: channels after the first convolution (64 in the paper).
+        blur: blur-pooled resampling as in CUT; False gives CycleGAN's strided and transposed convolutions.
+        gain: gain of the Xavier initialisation.
+    """
+
+    def __init__(self, *, width: int, blur: bool, gain: float) -> None:
+        super().__init__()
+        if width < 1:
+            raise ValueError(f"width must be >= 1, got {width}")
+        self.encoder = Encoder(width, blur)
+        self.decoder = Decoder(width, blur)
+        # channels of each tap, in the order of TAPS
+        self.channels = dict(zip(TAPS, (3, 2 * width, 4 * width, 4 * width, 4 * width), strict=True))
+        xavier(self, gain)
+
+    def forward(self, x_B3HW: Tensor) -> Tensor:
+        """Images [B, 3, H, W] in [-1, 1], H and W multiples of 4 -> images of the same shape and range."""
+        out: Tensor = self.decoder(self.encoder(x_B3HW)["block5"])
+        return out
+
+
+def _norm_relu(channels: int, down: nn.Module | None) -> nn.Sequential:
+    layers = [nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, *([down] if down else []))
+
+
+def _decoder(width: int, blur: bool) -> Iterator[nn.Module]:
+    for _ in range(4):
+        yield ResBlock(4 * width)
+    for wide, narrow in pairwise((4 * width, 2 * width, width)):
+        if blur:
+            yield BlurUp()
+            yield nn.Conv2d(wide, narrow, 3, padding=1)
+        else:
+            yield nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1)
+        yield nn.InstanceNorm2d(narrow)
+        yield nn.ReLU(inplace=True)
+    yield nn.ReflectionPad2d(3)
+    yield nn.Conv2d(width, 3, 7)
+    yield nn.Tanh()

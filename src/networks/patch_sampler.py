@@ -1,0 +1,106 @@
+"""The patch sampler H: attention chooses places at every tap, small heads embed the features there (Sec. 3.4, 4.2)."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from src.errors import UserError
+from src.networks import noise
+from src.networks.attention.base import Attention
+from src.networks.attention.none import NoAttention
+from src.networks.initialise import xavier
+from src.networks.selection.base import Selection
+
+
+class PatchSampler(nn.Module):
+    """One attention module and one two-layer MLP a tap; dropped at inference.
+
+    The heads have 560,384 parameters for a generator of width 64. They are built here, from the channels of
+    the taps: nothing waits for a first batch.
+
+    Args:
+        channels: channels of each tap, by name.
+        attention: builds the attention module of a tap from its channels.
+        taps: names of the taps it is used at; places are drawn at random at the others.
+        selection: from scores to places.
+        embedding: D, the width of both layers of a head.
+        gain: gain of the heads' Xavier initialisation.
+    """
+
+    def __init__(
+        self,
+        channels: Mapping[str, int],
+        *,
+        attention: Callable[[int], Attention],
+        taps: Iterable[str],
+        selection: Selection,
+        embedding: int,
+        gain: float,
+    ) -> None:
+        super().__init__()
+        taps = list(taps)
+        if unknown := sorted(set(taps) - set(channels)):
+            raise ValueError(f"attention.taps: no tap is called {unknown[0]!r}; there are {', '.join(channels)}")
+        if embedding < 1:
+            raise ValueError(f"embedding must be >= 1, got {embedding}")
+        self.selection = selection
+        self.attention = nn.ModuleDict({tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()})
+        self.heads = nn.ModuleDict(
+            {
+                tap: nn.Sequential(nn.Linear(c, embedding), nn.ReLU(), nn.Linear(embedding, embedding))
+                for tap, c in channels.items()
+            }
+        )
+        xavier(self.heads, gain)
+
+    @torch.no_grad()
+    def score(self, features: Mapping[str, Tensor], key_B: Tensor) -> dict[str, Tensor]:
+        """Significance [B, P] of every place at every tap, for features [B, C, H, W] of the source image."""
+        with _full_precision(key_B):
+            # each tap draws from keys of its own, or taps of one size would share their places
+            return {
+                tap: self._attention(tap).score(_widen(x_BCHW), noise.fork(key_B, number))
+                for number, (tap, x_BCHW) in enumerate(features.items())
+            }
+
+    @torch.no_grad()
+    def choose(self, features: Mapping[str, Tensor], key_B: Tensor, progress: float) -> dict[str, Tensor]:
+        """Places [B, N] at every tap, chosen on the source image's features, an image at a time.
+
+        Args:
+            features: [B, C, H, W] by tap.
+            key_B: int64, one key a sample: all that a random choice depends on.
+            progress: share of training done, in [0, 1].
+        """
+        places = {}
+        for number, (tap, score_BP) in enumerate(self.score(features, key_B).items()):
+            grid = (features[tap].shape[2], features[tap].shape[3])
+            try:
+                places[tap] = self.selection(score_BP, grid, noise.fork(key_B, number), progress)
+            except ValueError as error:
+                raise UserError(f"{error} at tap {tap}: choose fewer patches or larger images") from error
+        return places
+
+    def forward(self, features: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Embedded patches [B, N, D] by tap, of unit L2 norm: attended features at `places`, through the head."""
+        with _full_precision(next(iter(places.values()))):
+            return {
+                tap: F.normalize(self.heads[tap](self._attention(tap).attend(_widen(features[tap]), places_BN)), dim=-1)
+                for tap, places_BN in places.items()
+            }
+
+    def _attention(self, tap: str) -> Attention:
+        module = self.attention[tap]
+        assert isinstance(module, Attention)
+        return module
+
+
+def _full_precision(tensor: Tensor) -> torch.autocast:
+    # softmaxes, entropies and cosines lose their order in bf16: convolutions alone run under autocast
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
+def _widen(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()

@@ -1,0 +1,38 @@
+"""The contract of a selection rule: a score for every place in, N different places out.
+
+Shapes: B images, P = H * W places of a feature map, N chosen places.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+
+class Selection(ABC):
+    """Chooses `patches` different places an image; stateless, on the score's device, without graph.
+
+    Args:
+        patches: N; the other N - 1 are each place's negatives.
+    """
+
+    def __init__(self, *, patches: int) -> None:
+        if patches < 2:
+            raise ValueError(f"patches must be >= 2 to have a negative, got {patches}")
+        self.patches = patches
+
+    def __call__(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+        """Places [B, N], int64, each in [0, P).
+
+        Args:
+            score_BP: significance; higher is chosen first.
+            grid: (H, W) of the map.
+            key_B: int64, one key a sample, from which a random rule draws.
+            progress: share of training done, in [0, 1].
+        """
+        if self.patches > score_BP.shape[1]:
+            raise ValueError(f"selection.patches={self.patches} exceeds the {score_BP.shape[1]} places of the map")
+        return self.select(score_BP, grid, key_B, progress)
+
+    @abstractmethod
+    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+        """As `__call__`, with at least N places."""

@@ -1,0 +1,35 @@
+"""Local maxima first: pure top-N picks neighbours, near-duplicates that PatchNCE then takes for negatives."""
+
+from math import sqrt
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from src.networks.selection.base import Selection
+
+
+class Spread(Selection):
+    """The highest local maxima; where they are fewer than N, the highest of the other places fill up.
+
+    Args:
+        patches: N.
+        separation: radius within which a maximum must stand alone, as a share of the mean spacing
+            sqrt(P / N) of N places; 0.2 gives a 7x7 window for 256 of 65,536 places and 3x3 for 256 of 4,096.
+    """
+
+    def __init__(self, *, patches: int, separation: float) -> None:
+        super().__init__(patches=patches)
+        if separation < 0:
+            raise ValueError(f"separation must be >= 0, got {separation}")
+        self.separation = separation
+
+    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+        """[B, P] -> [B, N]."""
+        radius = round(self.separation * sqrt(score_BP.shape[1] / self.patches))
+        score_B1HW = score_BP.unflatten(1, grid)[:, None]
+        highest = F.max_pool2d(score_B1HW, 2 * radius + 1, stride=1, padding=radius)
+        is_peak_BP = (score_B1HW == highest).flatten(1)
+        # ranks, not scores, so that the two classes can be added without overlap whatever the score's range
+        rank_BP = score_BP.argsort(dim=1).argsort(dim=1)
+        return (rank_BP + is_peak_BP.to(torch.int64) * score_BP.shape[1]).topk(self.patches).indices

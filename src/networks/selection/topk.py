@@ -1,0 +1,13 @@
+"""The paper's rule (Sec. 3.1): rank the places by significance and take the first N."""
+
+from torch import Tensor
+
+from src.networks.selection.base import Selection
+
+
+class TopK(Selection):
+    """The N highest scores."""
+
+    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+        """[B, P] -> [B, N]."""
+        return score_BP.topk(self.patches).indices

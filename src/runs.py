@@ -1,0 +1,177 @@
+"""What a run is: a folder with its configuration, weights and metrics. Build from a configuration, save, load."""
+
+import inspect
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from src.errors import UserError
+from src.methods.base import Method
+
+CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
+_BUILDABLE = ("src.", "torch.optim.", "lightning.")
+_AVERAGE = "average."
+
+
+def build(node: Any, name: str) -> Any:
+    """Instantiate what a node's `_target_` names: the only place where configuration becomes objects.
+
+    Only classes and functions defined in this package, in torch.optim and in lightning may be named: a run folder
+    may come from a stranger.
+
+    Args:
+        node: with `_target_`, or a mapping of such nodes.
+        name: of the node in the configuration, for messages.
+
+    Raises UserError, in one line, for what a constructor refuses.
+    """
+    _check_targets(node, name)
+    try:
+        return instantiate(node)
+    except InstantiationException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None and not isinstance(cause, UserError):
+            cause = cause.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        where = str(error).rpartition("full_key: ")[2].strip() if "full_key: " in str(error) else name
+        if not where.startswith(name):
+            where = f"{name}.{where}"
+        raise UserError(f"{where}: {' '.join(str(cause).split())}") from error
+
+
+def build_method(config: DictConfig) -> Any:
+    """The method a configuration describes, with fresh weights."""
+    method = build(config.method, "method")
+    assert isinstance(method, nn.Module)
+    return method
+
+
+def save_config(folder: Path, config: DictConfig) -> None:
+    """Write the configuration with every interpolation resolved."""
+    resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    _write(folder / CONFIG, OmegaConf.to_yaml(resolved).encode())
+
+
+def load_config(folder: Path) -> DictConfig:
+    """The configuration of a run folder; raises UserError if it is none."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UserError(f"{folder}: not a run folder, {CONFIG} is missing; name a folder that src.train wrote")
+    try:
+        config = OmegaConf.load(path)
+    except Exception as error:
+        raise UserError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
+    """Write the method's weights, and the translator's average beside them."""
+    tensors = {**method.state_dict(), **{_AVERAGE + key: value for key, value in average.state_dict().items()}}
+    _write(folder / WEIGHTS, save({key: value.cpu().contiguous() for key, value in tensors.items()}))
+
+
+def load_translator(folder: Path, *, average: bool) -> nn.Module:
+    """The trained translator x -> y of a run, in evaluation mode on the CPU.
+
+    Args:
+        folder: of the run.
+        average: the averaged weights, or those of the last step.
+    """
+    config = load_config(folder)
+    method: Method[Any] = build_method(config)
+    assert isinstance(method, nn.Module)
+    tensors = _load_weights(folder)
+    try:
+        if average:
+            translator = method.translator()
+            own = {key.removeprefix(_AVERAGE): value for key, value in tensors.items() if key.startswith(_AVERAGE)}
+            translator.load_state_dict(own)
+        else:
+            method.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_AVERAGE)})
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
+    return method.translator().eval().requires_grad_(False)
+
+
+def _load_weights(folder: Path) -> Mapping[str, Tensor]:
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise UserError(f"{path}: missing; the run has not finished, continue it with resume={folder}")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a readable safetensors file ({error})") from error
+
+
+def save_metrics(folder: Path, metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:
+    """Write scores and the protocol without which they mean nothing."""
+    text = json.dumps({"metrics": dict(metrics), "protocol": dict(protocol)}, indent=2)
+    _write(folder / METRICS, (text + "\n").encode())
+
+
+def git_commit() -> str:
+    """Commit of this package's source, "-dirty" if tracked files differ from it; "unknown" outside a checkout."""
+    source = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(source), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        dirty = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if dirty else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _check_targets(node: Any, name: str) -> None:
+    if isinstance(node, ListConfig):
+        for index in range(len(node)):
+            _check_targets(node[index], f"{name}[{index}]")
+    if not isinstance(node, DictConfig):
+        return
+    for key in node:
+        try:
+            value = node[key]
+        except OmegaConfBaseException as error:
+            raise UserError(f"{name}.{key}: {str(error).splitlines()[0]}") from error
+        if key == "_target_":
+            _check_target(str(value), name)
+        else:
+            _check_targets(value, f"{name}.{key}")
+
+
+def _check_target(target: str, name: str) -> None:
+    refusal = UserError(f"{name}._target_: {target} is no class or function of {', '.join(_BUILDABLE)}")
+    if not target.startswith(_BUILDABLE):
+        raise refusal
+    try:
+        found = get_object(target)
+    except Exception as error:
+        raise UserError(f"{name}._target_: {target} cannot be found") from error
+    # a dotted path may lead through a module of ours to something it merely imported
+    if not (inspect.isclass(found) or inspect.isfunction(found)) or not found.__module__.startswith(_BUILDABLE):
+        raise refusal
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

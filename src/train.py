@@ -1,0 +1,143 @@
+"""Train a translator: compose -> build -> fit -> translate -> evaluate -> metrics.json.
+
+python -m src.train attention=triplet
+"""
+
+import json
+import logging
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from src import naming, runs, schema
+from src.callbacks.checkpoint import Interrupted, WholeFileIO
+from src.callbacks.progress import Progress
+from src.callbacks.scores import EpochScores
+from src.data.datamodule import UnpairedData
+from src.errors import UserError
+from src.modules.translation import Translation
+from src.validation import Validation
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+
+schema.register()
+naming.register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+def main(config: DictConfig) -> float:
+    """Entry point; a user's mistake becomes one line and exit code 1, and lets the rest of a sweep go on."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        if config.resume is None:
+            return train(config, folder)
+        return train(_saved_config(folder), folder, resume=True)
+    except UserError as error:
+        # a DataLoader worker wraps the message in its own traceback; the last line is ours
+        line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
+        raise CompactHydraException(line) from error
+    except Interrupted as stop:
+        print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
+        sys.exit(130)
+
+
+def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
+    """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
+    started = time.monotonic()
+    if not resume and (folder / runs.CONFIG).exists():
+        raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
+    _quieten()
+    data: UnpairedData = runs.build(config.data, "data")
+    scores = runs.build(config.metrics.scores, "metrics.scores")
+    validation = Validation(data, scores, config.trainer.limit_val_batches)
+    # the weights follow from the seed alone, whatever was drawn before them
+    seed_everything(config.seed, workers=True, verbose=False)
+    method = runs.build_method(config)
+    optimizer = runs.build(config.optimizer, "optimizer")
+    module: Translation = runs.build(config.module, "module")(method, optimizer=optimizer)
+    trainer = _trainer(config, folder, validation, accumulate=module.accumulate)
+    if not resume:
+        runs.save_config(folder, config)
+    trainer.fit(module, datamodule=data, ckpt_path=folder / runs.CHECKPOINT if resume else None, weights_only=True)
+
+    runs.save_weights(folder, method, module.average.network)
+    metrics = {
+        **validation.score(module.average.network, module.device, output=folder / "images" / "translated"),
+        **{f"{name}_raw": value for name, value in validation.score(method.translator(), module.device).items()},
+        **validation.references(),
+    }
+    protocol = {
+        **validation.protocol(),
+        "data_digest": data.digest(),
+        "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
+        "seed": config.seed,
+        "batches": module.batches,
+        "epochs": trainer.current_epoch,
+        "commit": runs.git_commit(),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    runs.save_metrics(folder, metrics, protocol)
+    print(json.dumps({"run": str(folder), **metrics}))
+    _show(folder, metrics, validation.scores.names)
+    return metrics[validation.scores.names[0]]
+
+
+def _trainer(config: DictConfig, folder: Path, validation: Validation, *, accumulate: int) -> Trainer:
+    callbacks = runs.build(config.callbacks, "callbacks")
+    chosen: list[Callback] = [
+        Progress(),
+        callbacks["image_grid"](folder / "images", validation, seed=config.seed),
+        callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=accumulate),
+    ]
+    if config.metrics.every_n_epochs is not None:
+        chosen.insert(1, EpochScores(validation, every_n_epochs=config.metrics.every_n_epochs))
+    trainer: Trainer = runs.build(config.trainer, "trainer")(
+        callbacks=chosen,
+        logger=[logger(save_dir=folder / "logs") for logger in runs.build(config.logger, "logger").values()],
+        plugins=[WholeFileIO()],
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    return trainer
+
+
+def _saved_config(folder: Path) -> DictConfig:
+    others = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
+    if others:
+        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
+    config = runs.load_config(folder)
+    if not (folder / runs.CHECKPOINT).is_file():
+        raise UserError(f"{folder / runs.CHECKPOINT}: missing, nothing to continue from; start a new run")
+    return config
+
+
+def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
+    table = Table("score (lower is closer)", "output", "output, last step", "source", "real", title=str(folder))
+    for name in names:
+        table.add_row(name, *(f"{metrics[name + suffix]:.4f}" for suffix in ("", "_raw", "_source", "_floor")))
+    Console(stderr=True).print(table)
+
+
+def _quieten() -> None:
+    # deterministic mode would also fill every new tensor with NaN, which costs time and proves nothing here
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    # the loader resumes through the data module, which Lightning cannot see
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    main()
