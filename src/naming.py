@@ -7,8 +7,6 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from src.errors import UserError
-
 GROUPS = Path(__file__).resolve().parent.parent / "conf"
 LONGEST = 120
 
@@ -37,11 +35,7 @@ def run_name(overrides: Sequence[str]) -> str:
 
 def run_dir(resume: str | None, fresh: str) -> str:
     """The folder of a single run: the one to continue, or a fresh one."""
-    if resume is None:
-        return fresh
-    if not Path(resume).is_dir():
-        raise UserError(f"resume={resume}: no such run folder; check the path")
-    return resume
+    return fresh if resume is None else resume
 
 
 def register() -> None:

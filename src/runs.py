@@ -79,7 +79,10 @@ def load_config(folder: Path) -> DictConfig:
 
 def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
     """Write the method's weights, and the translator's average beside them."""
-    tensors = {**method.state_dict(), **{_AVERAGE + key: value for key, value in average.state_dict().items()}}
+    tensors = {
+        **method.state_dict(),
+        **{_AVERAGE + key: value for key, value in average.state_dict().items()},
+    }
     _write(folder / WEIGHTS, save({key: value.cpu().contiguous() for key, value in tensors.items()}))
 
 
@@ -144,7 +147,7 @@ def _check_targets(node: Any, name: str) -> None:
             _check_targets(node[index], f"{name}[{index}]")
     if not isinstance(node, DictConfig):
         return
-    for key in node:
+    for key in map(str, node):
         try:
             value = node[key]
         except OmegaConfBaseException as error:

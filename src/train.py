@@ -117,6 +117,9 @@ def _saved_config(folder: Path) -> DictConfig:
     others = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
     if others:
         raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
+    if not any(folder.iterdir()):
+        folder.rmdir()  # Hydra has just made it
+        raise UserError(f"resume={folder}: no such run folder; check the path")
     config = runs.load_config(folder)
     if not (folder / runs.CHECKPOINT).is_file():
         raise UserError(f"{folder / runs.CHECKPOINT}: missing, nothing to continue from; start a new run")
@@ -132,9 +135,10 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
 
 def _quieten() -> None:
     # deterministic mode would also fill every new tensor with NaN, which costs time and proves nothing here
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # the loader resumes through the data module, which Lightning cannot see
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 

@@ -18,6 +18,7 @@ from src.data.images import Pixels, write_image
 from src.data.transforms import to_pixels
 from src.data.unpaired import sample_key
 from src.methods.base import ScoreMap
+from src.modules.translation import Translation
 from src.validation import Validation
 
 
@@ -45,6 +46,7 @@ class ImageGrid(Callback):
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
             return
+        assert isinstance(pl_module, Translation)
         rows = []
         for number, frame in enumerate(self.frames):
             x = frame[None].to(pl_module.device)

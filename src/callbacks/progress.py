@@ -7,15 +7,18 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from src.modules.translation import Translation, log_interval
+
 
 class Progress(Callback):
-    """Counts batches over all epochs; reads the terms from the device only every `log_every_n_steps`."""
+    """Counts batches over all epochs; reads the terms from the device only as often as they are logged."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start where a resumed run stands."""
+        assert isinstance(pl_module, Translation)
         self._bar = tqdm(
             total=int(trainer.num_training_batches) * (trainer.max_epochs or 1),
             initial=pl_module.batches,
@@ -31,7 +34,8 @@ class Progress(Callback):
     ) -> None:
         """Advance by one."""
         assert self._bar is not None
-        if pl_module.batches % trainer.log_every_n_steps == 0:
+        assert isinstance(pl_module, Translation)
+        if pl_module.batches % log_interval(trainer) == 0:
             terms = {
                 name.removeprefix("train/"): f"{float(value):.3f}"
                 for name, value in trainer.callback_metrics.items()

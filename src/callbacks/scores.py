@@ -3,6 +3,7 @@
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from src.modules.translation import Translation
 from src.validation import Validation
 
 
@@ -22,5 +23,6 @@ class EpochScores(Callback):
         """Translate and score."""
         if (trainer.current_epoch + 1) % self.every_n_epochs:
             return
+        assert isinstance(pl_module, Translation)
         scores = self.validation.score(pl_module.average.network, pl_module.device)
         pl_module.log_dict({f"val/{name}": value for name, value in scores.items()})

@@ -80,7 +80,9 @@ class UnpairedData(LightningDataModule):
     def state_dict(self) -> dict[str, int]:
         """Where training stands: the epoch and the number of its batches that were trained on."""
         assert self.trainer is not None
-        epoch, batch = divmod(self.trainer.lightning_module.batches, int(self.trainer.num_training_batches))
+        batches = self.trainer.lightning_module.batches
+        assert isinstance(batches, int)
+        epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
         return {"epoch": epoch, "batch": batch}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
@@ -88,7 +90,10 @@ class UnpairedData(LightningDataModule):
         self.position = (state_dict["epoch"], state_dict["batch"])
 
     def digest(self) -> str:
-        """Twelve hex digits that change with the data: content of the validation frames, names and sizes of the rest."""
+        """Twelve hex digits that change with the data.
+
+        They cover the content of the validation frames, and names and sizes of the others.
+        """
         sha = hashlib.sha256()
         for files, whole in (
             (self.domains.x_val, True),

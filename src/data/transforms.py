@@ -10,11 +10,11 @@ from torch import Tensor
 
 # albumentations asks a server for its newest version at import unless told not to
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-import albumentations as A  # noqa: E402
+import albumentations as A
 
-from src.data.images import Pixels  # noqa: E402
-from src.errors import UserError  # noqa: E402
-from src.networks.generator import STRIDE  # noqa: E402
+from src.data.images import Pixels
+from src.errors import UserError
+from src.networks.generator import STRIDE
 
 Fit = Literal["cover", "stretch", "width"]
 

@@ -106,7 +106,7 @@ def sample_key(seed: int, epoch: int, index: int) -> int:
 
 def _in_random_order(files: Sequence[Path], count: int, seed: int, domain: int) -> Path:
     pass_number, place = divmod(count, len(files))
-    return files[_order(len(files), seed, domain, pass_number)[place]]
+    return files[int(_order(len(files), seed, domain, pass_number)[place])]
 
 
 @lru_cache(maxsize=8)

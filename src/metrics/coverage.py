@@ -24,4 +24,6 @@ def mean_distance(places_BN: Tensor, grid: tuple[int, int]) -> Tensor:
     position_BN2 = torch.stack([places_BN // width, places_BN % width], dim=-1).float()
     count = places_BN.shape[1]
     distance_BNN = torch.cdist(position_BN2, position_BN2)
-    return distance_BNN.sum((1, 2)).mean() / (count * (count - 1)) / (height**2 + width**2) ** 0.5
+    diagonal = float(height**2 + width**2) ** 0.5
+    mean: Tensor = distance_BNN.sum((1, 2)).mean() / (count * (count - 1) * diagonal)
+    return mean

@@ -114,5 +114,3 @@ def _spaced(images: Tensor, count: int) -> Tensor:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-

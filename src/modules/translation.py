@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from lightning import LightningModule
+from lightning import LightningModule, Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -102,7 +102,7 @@ class Translation(LightningModule):
         values = {f"train/{name}": term.detach() for name, term in terms.items()}
         self.log_dict(values, prog_bar=False)
         places = getattr(state, "places", None)
-        if places is None or self.batches % self.trainer.log_every_n_steps:
+        if places is None or self.batches % log_interval(self.trainer):
             return
         for tap, places_BN in places.items():
             grid = (state.features[tap].shape[2], state.features[tap].shape[3])
@@ -119,6 +119,7 @@ class Translation(LightningModule):
         schedulers = self.lr_schedulers()
         assert isinstance(schedulers, list)
         for scheduler in schedulers:
+            assert isinstance(scheduler, LambdaLR)
             scheduler.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -128,6 +129,12 @@ class Translation(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the number of batches seen."""
         self.batches = checkpoint["batches"]
+
+
+def log_interval(trainer: Trainer) -> int:
+    """Batches between two entries of a log; Lightning sets the attribute without declaring it."""
+    interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return interval
 
 
 def _require_grad(parameters: Iterable[nn.Parameter], required: bool) -> None:

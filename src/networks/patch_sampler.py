@@ -46,7 +46,9 @@ class PatchSampler(nn.Module):
         if embedding < 1:
             raise ValueError(f"embedding must be >= 1, got {embedding}")
         self.selection = selection
-        self.attention = nn.ModuleDict({tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()})
+        self.attention = nn.ModuleDict(
+            {tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()}
+        )
         self.heads = nn.ModuleDict(
             {
                 tap: nn.Sequential(nn.Linear(c, embedding), nn.ReLU(), nn.Linear(embedding, embedding))

@@ -27,11 +27,11 @@ class BottleneckAttention(Attention):
         inner = reduced(channels, reduction)
         self.channel = nn.Sequential(nn.Linear(channels, inner), nn.ReLU(), nn.Linear(inner, channels))
         layers: list[nn.Module] = []
-        before, shape = channels, dict[str, int](kernel_size=1)
-        for _ in range(3):
+        for stage in range(3):
+            before, size, padding = (channels, 1, 0) if stage == 0 else (inner, 3, dilation)
             # no bias: the norm behind it would cancel it
-            layers += [nn.Conv2d(before, inner, **shape, bias=False), nn.GroupNorm(inner, inner), nn.ReLU()]
-            before, shape = inner, dict(kernel_size=3, padding=dilation, dilation=dilation)
+            conv = nn.Conv2d(before, inner, size, padding=padding, dilation=dilation, bias=False)
+            layers += [conv, nn.GroupNorm(inner, inner), nn.ReLU()]
         self.spatial = nn.Sequential(*layers, nn.Conv2d(inner, 1, 1))
         initialise(self)
 

@@ -28,7 +28,7 @@ class ExternalAttention(Attention):
         nn.init.xavier_normal_(self.memory_value)
 
     def log_mass(self, x_BCHW: Tensor) -> Tensor:
-        """log of the softmax over places, one distribution a slot: [B, S, P]."""
+        """Logarithm of the softmax over places, one distribution a slot: [B, S, P]."""
         logits_BSP = self.memory_key @ x_BCHW.flatten(2)
         return logits_BSP.log_softmax(dim=2)
 

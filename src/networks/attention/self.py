@@ -64,8 +64,9 @@ class SelfAttention(Attention):
         return F.interpolate(received_Bhw[:, None], x_BCHW.shape[-2:], mode="bilinear").flatten(1)
 
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
-        """gamma * o + x at the chosen places: [B, N, C]."""
+        """Return gamma * o + x at the chosen places: [B, N, C]."""
         x_BNC = at_places(x_BCHW, places_BN)
         token_BKC = self.tokens(x_BCHW).flatten(2).mT
         weights_BNK = (self.query(x_BNC) @ self.key(token_BKC).mT).softmax(-1)
-        return x_BNC + self.gamma * (weights_BNK @ self.value(token_BKC))
+        out_BNC: Tensor = x_BNC + self.gamma * (weights_BNK @ self.value(token_BKC))
+        return out_BNC

@@ -57,7 +57,7 @@ class TripletAttention(Attention):
         return mean_BHW.flatten(1)
 
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
-        """x times the mean gate, at the chosen places only: [B, N, C]."""
+        """Return x times the mean gate, at the chosen places only: [B, N, C]."""
         gate_BHW, gate_BCW, gate_BHC = self.gates(x_BCHW)
         width = x_BCHW.shape[-1]
         row_BN, column_BN = places_BN // width, places_BN % width

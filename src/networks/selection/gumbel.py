@@ -34,4 +34,5 @@ class Gumbel(Selection):
         mean_B1, std_B1 = score_BP.mean(1, keepdim=True), score_BP.std(1, keepdim=True)
         standard_BP = (score_BP - mean_B1) / std_B1.clamp_min(torch.finfo(score_BP.dtype).tiny)
         uniform_BP = noise.uniform(key_B, score_BP.shape[1], _STREAM).to(score_BP.dtype)
-        return (standard_BP / temperature - (-uniform_BP.log()).log()).topk(self.patches).indices
+        perturbed_BP: Tensor = standard_BP / temperature - (-uniform_BP.log()).log()
+        return perturbed_BP.topk(self.patches).indices

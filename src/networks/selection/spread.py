@@ -32,4 +32,5 @@ class Spread(Selection):
         is_peak_BP = (score_B1HW == highest).flatten(1)
         # ranks, not scores, so that the two classes can be added without overlap whatever the score's range
         rank_BP = score_BP.argsort(dim=1).argsort(dim=1)
-        return (rank_BP + is_peak_BP.to(torch.int64) * score_BP.shape[1]).topk(self.patches).indices
+        order_BP: Tensor = rank_BP + is_peak_BP.to(torch.int64) * score_BP.shape[1]
+        return order_BP.topk(self.patches).indices

@@ -1,0 +1,103 @@
+"""Translate images with a trained run: PNGs of the same names and sizes.
+
+python -m src.translate run=outputs/... input=frames/ output=out/
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.errors import CompactHydraException
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from src import runs, schema
+from src.data.images import SUFFIXES, find_images, read_image, write_image
+from src.data.transforms import to_pixels, to_tensor
+from src.errors import UserError
+from src.networks.generator import STRIDE
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+
+schema.register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="translate")
+def main(config: schema.TranslateConfig) -> None:
+    """Entry point; a user's mistake becomes one line and exit code 1."""
+    try:
+        jobs = plan(Path(config.input), Path(config.output))
+        network = runs.load_translator(Path(config.run), average=config.average)
+        translate(network, jobs, device(config.accelerator))
+    except UserError as error:
+        raise CompactHydraException(str(error)) from error
+    print(config.output)
+
+
+def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:
+    """Which file becomes which; below `output` the folders of `source` are kept.
+
+    Raises UserError if there is nothing to do, if two images would become one file, or if a source would be lost.
+    """
+    if source.is_file():
+        if source.suffix.lower() not in SUFFIXES:
+            raise UserError(f"input={source}: not an image; {', '.join(SUFFIXES)} are read")
+        files, base = [source], source.parent
+    elif source.is_dir():
+        files, base = find_images(source), source
+    else:
+        raise UserError(f"input={source}: no such file or folder; check the path")
+    jobs = [(path, (output / path.relative_to(base)).with_suffix(".png")) for path in files]
+    taken: dict[Path, Path] = {}
+    for path, target in jobs:
+        if target in taken:
+            raise UserError(f"{taken[target]} and {path} would both become {target}; rename one")
+        taken[target] = path
+    sources = {path.resolve() for path in files}
+    for path, target in jobs:
+        if target.resolve() in sources:
+            raise UserError(f"output={output}: {path} would be overwritten; name another folder")
+    return jobs
+
+
+def translate(network: nn.Module, jobs: list[tuple[Path, Path]], where: torch.device) -> None:
+    """Translate whole frames, one after the other; memory grows with the largest frame."""
+    network = network.to(where)
+    for path, target in tqdm(jobs, desc="translating", unit="image", file=sys.stderr):
+        pixels = to_pixels(translate_image(network, to_tensor(read_image(path)).to(where)))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_image(target, pixels)
+        except OSError as error:
+            raise UserError(f"{target}: cannot be written ({error.strerror}); free or choose another place") from error
+
+
+@torch.no_grad()
+def translate_image(network: nn.Module, image_3HW: Tensor) -> Tensor:
+    """G of an image of any size, [3, H, W] in [-1, 1]: its border is repeated up to a size G takes, then cut off."""
+    height, width = image_3HW.shape[1:]
+    right, bottom = _missing(width), _missing(height)
+    padded = F.pad(image_3HW[None], (0, right, 0, bottom), mode="replicate")
+    output: Tensor = network(padded)[0, :, :height, :width]
+    return output
+
+
+def device(accelerator: str) -> torch.device:
+    """The device an accelerator's name stands for; `auto` takes the best there is."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if accelerator == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
+    if not there.get(accelerator, False):
+        usable = ", ".join(name for name in there if there[name])
+        raise UserError(f"accelerator={accelerator}: not to be had here; use auto, {usable}")
+    return torch.device(accelerator)
+
+
+def _missing(length: int) -> int:
+    return max(2 * STRIDE, -(-length // STRIDE) * STRIDE) - length
+
+
+if __name__ == "__main__":
+    main()
