@@ -129,7 +129,8 @@ def _saved_config(folder: Path) -> DictConfig:
 def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
     table = Table("score (lower is closer)", "output", "output, last step", "source", "real", title=str(folder))
     for name in names:
-        table.add_row(name, *(f"{metrics[name + suffix]:.4f}" for suffix in ("", "_raw", "_source", "_floor")))
+        values = [metrics.get(name + suffix) for suffix in ("", "_raw", "_source", "_floor")]
+        table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     Console(stderr=True).print(table)
 
 

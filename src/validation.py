@@ -57,12 +57,14 @@ class Validation:
         return self.scores(self.scores.gather(self._kept(images, output) if output else images), self.real)
 
     def references(self) -> dict[str, float]:
-        """The same scores for what needs no network: `*_source`, untranslated; `*_floor`, real against real."""
-        source, floor = self.scores(self.source, self.real), self.scores.floor(self.real)
-        return {
-            **{f"{name}_source": value for name, value in source.items()},
-            **{f"{name}_floor": value for name, value in floor.items()},
-        }
+        """The same scores for what needs no network: `*_source`, untranslated; `*_floor`, real against real.
+
+        The floor needs two sets of two images, and is left out below four real ones.
+        """
+        references = {f"{name}_source": value for name, value in self.scores(self.source, self.real).items()}
+        if len(self.real) >= 4:
+            references |= {f"{name}_floor": value for name, value in self.scores.floor(self.real).items()}
+        return references
 
     def protocol(self) -> dict[str, object]:
         """How the scores were computed."""

@@ -6,6 +6,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +83,7 @@ def _write(root: Path, jobs: list[Job]) -> None:
     root.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
-        for domain, index, names in tqdm(jobs, desc="streets", unit="frame"):
-            rgb, labels = render(domain, index)
-            for kind, name in names.items():
-                _save(scratch / name, kind, rgb, labels)
+        _render_all(scratch, jobs)
         marker = {"version": VERSION, "frames": len(jobs), "digest": streets_digest(scratch)}
         (scratch / MARKER).write_text(json.dumps(marker, indent=2) + "\n")
         scratch.chmod(0o755)  # mkdtemp gives 0o700
@@ -95,6 +95,28 @@ def _write(root: Path, jobs: list[Job]) -> None:
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _render_all(folder: Path, jobs: list[Job]) -> None:
+    """In as many processes as there are cores, where the set is large enough to pay for starting them."""
+    processes = min(os.cpu_count() or 1, len(jobs) // 100)
+    with tqdm(total=len(jobs), desc="writing the streets", unit="frame", leave=False) as bar:
+        if processes < 2:
+            for job in jobs:
+                _render_one(folder, job)
+                bar.update()
+            return
+        # spawned, not forked: this process may already run torch's threads
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            for _ in pool.map(partial(_render_one, folder), jobs, chunksize=8):
+                bar.update()
+
+
+def _render_one(folder: Path, job: Job) -> None:
+    domain, index, names = job
+    rgb, labels = render(domain, index)
+    for kind, name in names.items():
+        _save(folder / name, kind, rgb, labels)
 
 
 def _is_complete(root: Path) -> bool:

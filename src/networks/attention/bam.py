@@ -25,7 +25,8 @@ class BottleneckAttention(Attention):
         positive("reduction", reduction)
         positive("dilation", dilation)
         inner = reduced(channels, reduction)
-        self.channel = nn.Sequential(nn.Linear(channels, inner), nn.ReLU(), nn.Linear(inner, channels))
+        squeeze, expand = nn.Linear(channels, inner), nn.Linear(inner, channels)
+        self.channel = nn.Sequential(squeeze, nn.ReLU(), expand)
         layers: list[nn.Module] = []
         for stage in range(3):
             before, size, padding = (channels, 1, 0) if stage == 0 else (inner, 3, dilation)
@@ -34,6 +35,8 @@ class BottleneckAttention(Attention):
             layers += [conv, nn.GroupNorm(inner, inner), nn.ReLU()]
         self.spatial = nn.Sequential(*layers, nn.Conv2d(inner, 1, 1))
         initialise(self)
+        # alive at the start: the pixel tap has a single unit here, and a dead one would never train
+        nn.init.ones_(squeeze.bias)
 
     def logits(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """M_c [B, C] and M_s [B, P]."""

@@ -14,7 +14,9 @@ from src.networks.attention.rows import attention_received, negative_row_entropy
 class SelfAttention(Attention):
     """o_j = sum_i softmax_i(g(x_j) . f(x_i)) h(x_i); out = gamma * o + x, gamma starting at 0 (SAGAN, Eq. 1 to 3).
 
-    Maps of more than `max_tokens` places have their keys and values average-pooled to at most that many (a
+    The projections see u = x / rms(x), one scale an image and tap: taps before a norm start near 0.02, where the
+    softmax is flat and its gradient below what Adam's epsilon lets through. o is scaled back, so that the output
+    scales with x. Maps of more than `max_tokens` places have their keys and values average-pooled to at most that many (a
     1x1 convolution and an average commute, so x is pooled once); smaller maps are exact. Score: negative row
     entropy (a place that attends to few others is distinctive), or the attention a place receives. The score
     is streamed without graph and `attend` computes its rows at the chosen places only, so memory grows with
@@ -55,8 +57,9 @@ class SelfAttention(Attention):
     @torch.no_grad()
     def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, P]: negative row entropy, or attention received."""
-        token_BChw = self.tokens(x_BCHW)
-        query_BPc = self.query(x_BCHW.flatten(2).mT)
+        u_BCHW = x_BCHW / rms(x_BCHW)
+        token_BChw = self.tokens(u_BCHW)
+        query_BPc = self.query(u_BCHW.flatten(2).mT)
         key_BKc = self.key(token_BChw.flatten(2).mT)
         if self.significance == "entropy":
             return negative_row_entropy(query_BPc, key_BKc)
@@ -65,8 +68,14 @@ class SelfAttention(Attention):
 
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         """Return gamma * o + x at the chosen places: [B, N, C]."""
+        scale_B11 = rms(x_BCHW).flatten(2)
         x_BNC = at_places(x_BCHW, places_BN)
-        token_BKC = self.tokens(x_BCHW).flatten(2).mT
-        weights_BNK = (self.query(x_BNC) @ self.key(token_BKC).mT).softmax(-1)
-        out_BNC: Tensor = x_BNC + self.gamma * (weights_BNK @ self.value(token_BKC))
+        token_BKC = self.tokens(x_BCHW).flatten(2).mT / scale_B11
+        weights_BNK = (self.query(x_BNC / scale_B11) @ self.key(token_BKC).mT).softmax(-1)
+        out_BNC: Tensor = x_BNC + self.gamma * scale_B11 * (weights_BNK @ self.value(token_BKC))
         return out_BNC
+
+
+def rms(x_BCHW: Tensor) -> Tensor:
+    """Root of the mean square of each image, without graph: [B, 1, 1, 1]; never zero."""
+    return x_BCHW.detach().square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-8)

@@ -1,0 +1,78 @@
+"""What most tests build: a method of a few thousand parameters, straight from conf/."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from PIL import Image
+
+from src import naming, runs, schema
+from src.methods.base import Batch
+from src.methods.cut import CUT
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+ATTENTIONS = sorted(path.stem for path in (CONF / "attention").glob("*.yaml"))
+SELECTIONS = sorted(path.stem for path in (CONF / "selection").glob("*.yaml"))
+TINY = ["generator.width=4", "discriminator.width=4", "sampler.embedding=16", "selection.patches=8"]
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    """The suite is judged on two cores; more threads on tiny tensors only wait for each other."""
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+def config(*overrides: str) -> DictConfig:
+    """conf/train.yaml with overrides, as the command line would compose it."""
+    schema.register()
+    naming.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", list(overrides))
+
+
+def cut(*overrides: str, seed: int = 0) -> CUT:
+    """A tiny CUT with seeded weights."""
+    torch.manual_seed(seed)
+    method = runs.build_method(config(*TINY, *overrides))
+    assert isinstance(method, CUT)
+    return method
+
+
+def batch(size: int = 1, height: int = 32, width: int = 32, seed: int = 0, progress: float = 0.0) -> Batch:
+    """Smooth random images, which have structure at every tap."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def images() -> torch.Tensor:
+        coarse = torch.rand(size, 3, 8, 8, generator=generator) * 2 - 1
+        return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(-1, 1)
+
+    return Batch(images(), images(), torch.arange(size) + 1000 * seed + 1, progress)
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a root with trainA, trainB, testA and testB: smooth frames of several sizes, two looks."""
+
+    def write(train: int = 5, test: int = 3, size: tuple[int, int] = (40, 56)) -> Path:
+        root = tmp_path / "frames"
+        for number, (name, count) in enumerate(
+            {"trainA": train, "trainB": train + 1, "testA": test, "testB": test}.items()
+        ):
+            (root / name).mkdir(parents=True)
+            for index in range(count):
+                draws = np.random.default_rng([number, index])
+                coarse = Image.fromarray(draws.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+                resized = coarse.resize(
+                    (size[1] + 4 * (index % 2), size[0] + 4 * (index % 3)), Image.Resampling.BICUBIC
+                )
+                resized.save(root / name / f"{index:03d}.png")
+        return root
+
+    return write

