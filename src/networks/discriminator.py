@@ -20,7 +20,7 @@ class Discriminator(nn.Module):
     def __init__(self, *, width: int, blur: bool, gain: float) -> None:
         super().__init__()
         if width < 1:
-            raise ValueError(f"width must be >= 1, got {width}")
+            raise ValueError(f"discriminator.width must be >= 1, got {width}")
         layers: list[nn.Module] = []
         before = 3
         for stage, channels in enumerate((width, 2 * width, 4 * width, 8 * width)):

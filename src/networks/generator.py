@@ -92,7 +92,7 @@ class Generator(nn.Module):
     def __init__(self, *, width: int, blur: bool, gain: float) -> None:
         super().__init__()
         if width < 1:
-            raise ValueError(f"width must be >= 1, got {width}")
+            raise ValueError(f"generator.width must be >= 1, got {width}")
         self.encoder = Encoder(width, blur)
         self.decoder = Decoder(width, blur)
         # channels of each tap, in the order of TAPS

@@ -210,8 +210,8 @@ def test_a_set_is_near_itself_but_not_at_zero():
     # places are drawn anew for the second set: even the same images give different patches
     x = images(16)
     itself, other = sliced_wasserstein(x, x, seed=0), sliced_wasserstein(x, smooth(16, 32, 1), seed=0)
-    assert 0 < itself.unit < other.unit / 3
-    assert 0 < itself.std < other.std / 3
+    assert 0 < itself.unit < other.unit / 2
+    assert 0 < itself.std < other.std / 2
 
 
 def test_images_whose_patches_are_all_alike_are_at_distance_zero():

@@ -1,0 +1,115 @@
+"""Image files of every usual kind, and of several unusual ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data.images import find_images, read_image, write_image
+from src.errors import UserError
+
+RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
+
+
+def test_finds_images_at_any_depth_in_order_and_nothing_else(tmp_path: Path):
+    for name in ("b/2.png", "a.JPG", "b/c/d/1.webp", "x.jpeg", "notes.txt", ".hidden.png", ".cache/3.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    found = [str(path.relative_to(tmp_path)) for path in find_images(tmp_path)]
+    assert found == ["a.JPG", "b/2.png", "b/c/d/1.webp", "x.jpeg"]
+
+
+def test_a_missing_or_empty_folder_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        find_images(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"no images there; looked for \.png"):
+        find_images(tmp_path)
+
+
+@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("webp", {"lossless": True})])
+def test_colour_files_come_back(tmp_path: Path, suffix: str, options: dict[str, bool]):
+    path = tmp_path / f"image.{suffix}"
+    Image.fromarray(RGB).save(path, **options)
+    np.testing.assert_array_equal(read_image(path), RGB)
+
+
+def test_jpegs_come_back_within_their_loss(tmp_path: Path):
+    rows, columns = np.mgrid[0:32, 0:48]
+    smooth = np.stack([rows * 8, columns * 5, rows + columns], axis=2).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "image.jpg", quality=95)
+    assert np.abs(read_image(tmp_path / "image.jpg").astype(int) - smooth).mean() < 3
+
+
+def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path):
+    deep = np.array([[0, 257, 32896, 65535]], dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    expected = np.repeat(np.array([[0, 1, 128, 255]], dtype=np.uint8)[:, :, None], 3, axis=2)
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.png"), expected)
+
+
+def test_8_bit_grey_becomes_three_equal_channels(tmp_path: Path):
+    Image.fromarray(RGB[:, :, 0]).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(RGB[:, :, :1], 3, axis=2))
+
+
+def test_palette_files_are_read_by_their_colours(tmp_path: Path):
+    indices = np.array([[0, 1], [2, 1]], dtype=np.uint8)
+    image = Image.fromarray(indices)
+    image.putpalette([10, 20, 30, 200, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "palette.png")
+    assert read_image(tmp_path / "palette.png").tolist() == [[[10, 20, 30], [200, 0, 0]], [[0, 255, 0], [200, 0, 0]]]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha_is_left_out(tmp_path: Path, mode: str):
+    image = Image.fromarray(RGB).convert(mode)
+    image.putalpha(Image.fromarray(RGB[:, :, 1]))
+    image.save(tmp_path / "alpha.png")
+    assert read_image(tmp_path / "alpha.png").shape == RGB.shape
+    if mode == "RGBA":
+        np.testing.assert_array_equal(read_image(tmp_path / "alpha.png"), RGB)
+
+
+def test_exif_rotation_is_applied(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise for viewing
+    Image.fromarray(RGB).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "turned.png"), np.rot90(RGB, -1))
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_an_unreadable_file_is_one_line_with_its_name(tmp_path: Path, content: bytes):
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"broken\.png: cannot be read as an image .*; mend or remove") as raised:
+        read_image(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path):
+    path = tmp_path / "half.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(UserError, match=r"half\.png: cannot be read"):
+        read_image(path)
+
+
+def test_a_vanished_file_is_said(tmp_path: Path):
+    with pytest.raises(UserError, match="the image is gone"):
+        read_image(tmp_path / "gone.png")
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "bomb.png"
+    Image.fromarray(RGB).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(UserError, match=r"bomb\.png: cannot be read"):
+        read_image(path)
+
+
+def test_writing_leaves_the_whole_file_and_no_other(tmp_path: Path):
+    write_image(tmp_path / "out.png", RGB)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+    np.testing.assert_array_equal(read_image(tmp_path / "out.png"), RGB)

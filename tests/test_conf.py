@@ -1,0 +1,183 @@
+"""Every yaml names what it builds and every argument of it; every preset composes and builds."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from src import runs
+from src.errors import UserError
+from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
+
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+# given by the code that builds them, not by a yaml
+SUPPLIED = {
+    "src.networks.patch_sampler.PatchSampler": {"channels"},
+    "src.modules.translation.Translation": {"method", "optimizer"},
+    "src.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
+    "src.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
+    "src.data.layouts.folders": {"root"},
+    "src.data.layouts.gta2cityscapes": {"root"},
+    "src.data.layouts.streets": {"root"},
+    **{
+        f"src.networks.attention.{module}": {"channels"}
+        for module in (
+            "none.NoAttention",
+            "triplet.TripletAttention",
+            "external.ExternalAttention",
+            "self.SelfAttention",
+            "bam.BottleneckAttention",
+            "entropy.EntropyAttention",
+        )
+    },
+}
+
+
+def choices() -> list[str]:
+    groups = [path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment"]
+    return sorted(f"{group.name}={path.stem}" for group in groups for path in group.glob("*.yaml"))
+
+
+def nodes(config: object) -> list[DictConfig]:
+    if not isinstance(config, DictConfig):
+        return []
+    own = [config] if "_target_" in config else []
+    inner = [key for key in config if not OmegaConf.is_missing(config, key)]
+    return own + [found for key in inner for found in nodes(config[key])]
+
+
+@pytest.mark.parametrize("choice", choices())
+def test_a_yaml_writes_out_exactly_the_arguments_of_what_it_builds(choice: str):
+    composed = config(choice, "data.root=/somewhere")
+    found = nodes(composed[choice.split("=")[0]])
+    assert found
+    for node in found:
+        target = node["_target_"]
+        if not target.startswith("src."):
+            continue  # of libraries only what we decide on is written out
+        parameters = set(inspect.signature(get_object(target)).parameters) - SUPPLIED.get(target, set())
+        assert {key for key in node if key not in ("_target_", "_partial_")} == parameters
+
+
+@pytest.mark.parametrize("name", ["attention", "selection", "generator", "discriminator", "method"])
+def test_a_yaml_has_the_stem_of_the_file_it_builds(name: str):
+    for path in (CONF / name).glob("*.yaml"):
+        target = OmegaConf.load(path)
+        target = (target.module if name == "attention" else target)["_target_"]
+        assert target.split(".")[-2] == path.stem
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_presets_only_override(experiment: str):
+    assert "_target_" not in (CONF / "experiment" / f"{experiment}.yaml").read_text()
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_every_preset_combines_with_every_attention(experiment: str, attention: str):
+    composed = config(f"experiment={experiment}", f"attention={attention}", "data.root=/somewhere")
+    assert isinstance(composed.optimizer.lr, float)
+    runs.build_method(OmegaConf.merge(composed, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+
+
+def test_the_papers_printed_values():
+    paper = config("experiment=paper", "data.root=/datasets")
+    assert paper.optimizer.lr == 2e-3
+    assert (paper.trainer.max_epochs, paper.module.decay) == (400, 0.5)
+    assert (paper.data.size, paper.data.aspect, paper.data.batch_size) == (256, 1.0, 1)
+    assert paper.data.samples_per_epoch == 2975
+    assert paper.selection.patches == 256
+    assert (paper.method.lambda_x, paper.method.lambda_y, paper.method.temperature) == (1.0, 1.0, 0.07)
+    assert paper.method.reduction == "mean"
+    assert (paper.generator.width, paper.discriminator.width, paper.sampler.embedding) == (64, 64, 256)
+    assert paper.data.layout["_target_"].endswith("gta2cityscapes")
+    assert config("experiment=paper_literal", "data.root=/datasets").method.reduction == "sum"
+
+
+def test_the_command_line_has_the_last_word_over_a_preset():
+    composed = config("experiment=paper", "data=folders", "data.root=/x", "optimizer.lr=1e-4")
+    assert composed.data.layout["_target_"].endswith("folders")
+    assert composed.optimizer.lr == 1e-4
+    assert composed.data.size == 256
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=2",
+        "trainer.limit_val_batches=2",
+        "data.size=32",
+        "data.root=/x",
+        "seed=3",
+        "optimizer.lr=1e-3",
+        "generator.width=8",
+        "discriminator.width=8",
+        *[f"selection={name}" for name in SELECTIONS],
+    ],
+)
+def test_the_contracts_keys_can_be_overridden(key: str):
+    assert config(key)
+
+
+def test_root_scalars_are_typed():
+    with pytest.raises(HydraException, match="seed"):
+        config("seed=abc")
+
+
+def test_a_wrong_choice_lists_the_valid_ones():
+    with pytest.raises(HydraException) as raised:
+        config("attention=tripled")
+    assert all(name in str(raised.value) for name in ATTENTIONS)
+
+
+def test_an_unknown_key_is_refused():
+    with pytest.raises(HydraException, match=r"generator\.widht"):
+        config("generator.widht=8")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["generator.width=0"], r"generator.*width must be >= 1, got 0"),
+        (["attention=triplet", "attention.module.kernel_size=4"], "kernel_size must be odd"),
+        (["attention=self", "attention.module.significance=mass"], "significance must be entropy or received"),
+        (["attention.taps=[block9]"], r"no tap is called 'block9'; there are pixels, down1"),
+        (["selection.patches=1"], "patches must be >= 2"),
+        (["selection=gumbel", "selection.start=0.01"], "start >= end > 0"),
+        (["method.temperature=0"], "temperature must be > 0"),
+        (["method.lambda_x=-1"], "lambda_x must be >= 0"),
+        (["method.reduction=median"], "reduction must be mean or sum"),
+        (["sampler.embedding=0"], "embedding must be >= 1"),
+    ],
+)
+def test_what_a_constructor_refuses_becomes_one_line(overrides: list[str], message: str):
+    with pytest.raises(UserError, match=message) as raised:
+        runs.build_method(config(*overrides))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "subprocess.Popen",
+        "builtins.eval",
+        "src.runs.subprocess.Popen",
+        "src.runs.os.system",
+        "src.nowhere.X",
+    ],
+)
+def test_a_strangers_configuration_cannot_name_other_code(target: str, tmp_path: Path):
+    node = OmegaConf.create({"inner": [{"_target_": target, "args": ["true"]}]})
+    with pytest.raises(UserError, match="_target_"):
+        runs.build(node, "method")
+
+
+def test_composing_leaves_no_global_state():
+    config()
+    assert not GlobalHydra.instance().is_initialized()
