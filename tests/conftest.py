@@ -24,9 +24,9 @@ TINY = ["generator.width=4", "discriminator.width=4", "sampler.embedding=16", "s
 
 
 @pytest.fixture(autouse=True)
-def _two_threads():
-    """The suite is judged on two cores; more threads on tiny tensors only wait for each other."""
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+def _one_thread():
+    """On tensors as small as the tests' more threads only wait for each other."""
+    torch.set_num_threads(1)
 
 
 def config(*overrides: str) -> DictConfig:

@@ -88,7 +88,7 @@ class Scores:
         return dict(zip(self.names, values, strict=True))
 
     def floor(self, real: ImageSet) -> dict[str, float]:
-        """The same scores of real images against real ones: every second one against the others."""
+        """The same scores of real images against real ones, at least four: every second one against the others."""
         return self(real.part(slice(0, None, 2)), real.part(slice(1, None, 2)))
 
     def protocol(self) -> dict[str, object]:

@@ -27,7 +27,7 @@ class Distance:
 
 
 def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seed: int) -> Distance:
-    """Distance between two sets of as many square images of one size.
+    """Distance between two sets of as many images of one size.
 
     At each level of a Laplacian pyramid, from full size down to 16 pixels: 128 patches of 7x7 an image at random
     places, normalised by each channel's mean and deviation over its set, projected on 512 random directions;

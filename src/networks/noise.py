@@ -19,9 +19,7 @@ def uniform(key_B: Tensor, count: int, stream: int) -> Tensor:
         count: draws a key.
         stream: which of several independent sequences of the same key (a tap, a purpose).
     """
-    low_B1, high_B1 = key_B[:, None] & _MASK, (key_B[:, None] >> 32) & _MASK
-    first_B1 = _mix((low_B1 + stream * _GOLDEN) & _MASK)
-    second_B1 = _mix(high_B1 ^ first_B1)
+    first_B1, second_B1 = _halves(key_B[:, None], stream)
     counter_P = torch.arange(count, device=key_B.device) * _GOLDEN
     hash_BP = _mix(_mix((counter_P + first_B1) & _MASK) ^ second_B1)
     # 23 bits and a half are exact in float32, so neither 0 nor 1 can come out
@@ -30,9 +28,15 @@ def uniform(key_B: Tensor, count: int, stream: int) -> Tensor:
 
 def fork(key_B: Tensor, stream: int) -> Tensor:
     """A second set of keys, unrelated to the first: int64 [B] -> int64 [B]."""
-    low_B, high_B = key_B & _MASK, (key_B >> 32) & _MASK
-    left_B = _mix((low_B + stream * _GOLDEN) & _MASK)
-    return (left_B << 32) | _mix(high_B ^ left_B)
+    first_B, second_B = _halves(key_B, stream)
+    return (first_B << 32) | second_B
+
+
+def _halves(key: Tensor, stream: int) -> tuple[Tensor, Tensor]:
+    """Two 32-bit numbers in which every bit of the key counts."""
+    # one more than the stream, and one mix more for the upper half: 0 must not be a fixed point, nor the halves alike
+    first = _mix(((key & _MASK) + (stream + 1) * _GOLDEN) & _MASK)
+    return first, _mix(_mix((((key >> 32) & _MASK) + _GOLDEN) & _MASK) ^ first)
 
 
 def _mix(h: Tensor) -> Tensor:

@@ -51,7 +51,9 @@ class SelfAttention(Attention):
         """The map averaged over a grid of at most `max_tokens` cells: [B, C, h, w]."""
         height, width = x_BCHW.shape[-2:]
         stride = ceil(sqrt(height * width / self.max_tokens))
-        grid = (max(1, height // stride), max(1, width // stride))
+        rows = min(max(1, height // stride), self.max_tokens)
+        # on a long and narrow map one side may be shorter than the stride
+        grid = (rows, min(max(1, width // stride), self.max_tokens // rows))
         return x_BCHW if grid == (height, width) else F.adaptive_avg_pool2d(x_BCHW, grid)
 
     @torch.no_grad()

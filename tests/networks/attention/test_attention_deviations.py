@@ -170,3 +170,10 @@ def test_entropy_of_a_zero_feature_is_that_of_a_flat_row():
     x[:, :, 1, 1] = 0
     score = EntropyAttention(4, temperature=0.07).score(x, KEY)
     assert float(score[0, 4]) == pytest.approx(-np.log(9), abs=1e-12)
+
+
+@pytest.mark.parametrize(("height", "width", "cap"), [(1, 100, 4), (8, 64, 4), (4, 2048, 64), (64, 64, 1), (300, 2, 9)])
+def test_self_never_builds_more_tokens_than_its_cap(height: int, width: int, cap: int):
+    module = SelfAttention(3, reduction=8, max_tokens=cap, significance="entropy")
+    tokens = module.tokens(torch.rand(1, 3, height, width))
+    assert 1 <= tokens.shape[2] * tokens.shape[3] <= cap
