@@ -29,6 +29,7 @@ class TrainConfig:
     data: Any = MISSING
     module: Any = MISSING
     optimizer: Any = MISSING
+    extractor: Any = MISSING
     metrics: Any = MISSING
     callbacks: Any = MISSING
     logger: Any = MISSING

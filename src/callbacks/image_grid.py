@@ -1,6 +1,6 @@
 """A fixed panel of validation frames after every epoch: source, output, and the score map of each tap."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ class ImageGrid(Callback):
                 logger.experiment.add_image("grid", picture, pl_module.batches, dataformats="HWC")
 
 
-def draw(names: list[str], rows: list[tuple[Tensor, Tensor, Mapping[str, ScoreMap]]]) -> Pixels:
+def draw(names: Sequence[str], rows: Sequence[tuple[Tensor, Tensor, Mapping[str, ScoreMap]]]) -> Pixels:
     """One row a frame: source | output | score map and chosen places of each tap. -> [H, W, 3]."""
     taps = list(rows[0][2])
     height, width = rows[0][0].shape[1:]

@@ -23,6 +23,7 @@ class EfficientNetLite0(nn.Module):
     """1,280 globally pooled features of the last convolution, in evaluation mode, without gradient."""
 
     name = "efficientnet_lite0"
+    suffix = "_efficientnet_lite0"
     weights_sha256 = WEIGHTS_SHA256
 
     def __init__(self) -> None:

@@ -13,9 +13,10 @@ from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 
 class Extractor(Protocol):
-    """A frozen network from images to features."""
+    """A frozen network from images to features; `suffix` marks the scores made of them, none for Inception."""
 
     name: str
+    suffix: str
     weights_sha256: str
 
     def __call__(self, images_B3HW: Tensor) -> Tensor:
@@ -71,14 +72,14 @@ class Scores:
         self.extractor = extractor
         self.side = side
         self.seeds = seeds
-        self.names = [f"kid_{extractor.name}", "swd_unit", "swd_std"]
+        self.names = [f"kid{extractor.suffix}", "swd_unit", "swd_std"]
 
     def gather(self, images: Iterable[Tensor]) -> ImageSet:
         """Images as `ImageSet` takes them."""
         return ImageSet(images, self.extractor, self.side)
 
     def __call__(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
-        """By `names`: `kid_<extractor>`, `swd_unit` and `swd_std`; lower is closer for all three."""
+        """By `names`: `kid` with the extractor's suffix, `swd_unit` and `swd_std`; lower is closer for all three."""
         # SWD compares sorted lists, so both sets give the same number, evenly spaced over each
         count = min(len(images), len(real))
         pair = [_spaced(part.images, count) for part in (images, real)]

@@ -135,7 +135,7 @@ def test_every_attention_combines_with_every_selection(attention: str, selection
     for tap, places in state.places.items():
         grid = state.features[tap].shape[2] * state.features[tap].shape[3]
         assert places.shape == (4, 8)
-        assert all(len(set(row)) == 8 and 0 <= min(row) and max(row) < grid for row in places.tolist())
+        assert all(len(set(row)) == 8 and min(row) >= 0 and max(row) < grid for row in places.tolist())
     total = torch.stack(list(method.generator_terms(state).values())).sum()
     total.backward()
     assert torch.isfinite(total.detach())

@@ -16,6 +16,7 @@ class Means:
     """Mean and deviation of each channel: six features."""
 
     name = "means"
+    suffix = "_means"
     weights_sha256 = "0" * 64
 
     def __init__(self) -> None:

@@ -16,11 +16,12 @@ class SelfAttention(Attention):
 
     The projections see u = x / rms(x), one scale an image and tap: taps before a norm start near 0.02, where the
     softmax is flat and its gradient below what Adam's epsilon lets through. o is scaled back, so that the output
-    scales with x. Maps of more than `max_tokens` places have their keys and values average-pooled to at most that many (a
-    1x1 convolution and an average commute, so x is pooled once); smaller maps are exact. Score: negative row
-    entropy (a place that attends to few others is distinctive), or the attention a place receives. The score
-    is streamed without graph and `attend` computes its rows at the chosen places only, so memory grows with
-    N * max_tokens, never with P * P; time with P * max_tokens.
+    scales with x. Maps of more than `max_tokens` places have their keys and values average-pooled to at most
+    that many (a 1x1 convolution and an average commute, so x is pooled once); smaller maps are exact.
+
+    Score: negative row entropy (a place that attends to few others is distinctive), or the attention a place
+    receives. It is streamed without graph and `attend` computes its rows at the chosen places only, so memory
+    grows with N * max_tokens, never with P * P; time with P * max_tokens.
 
     Args:
         channels: C of the tap.

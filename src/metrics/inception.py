@@ -1,0 +1,68 @@
+"""Inception v3 features by torch-fidelity: its TensorFlow weights, its resize, so its numbers."""
+
+import hashlib
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+
+from src.errors import UserError
+
+_REMEDY = "give a path with extractor.weights=<file>, or choose extractor=efficientnet_lite0"
+
+
+class Inception(nn.Module):
+    """2,048 globally pooled features; scores made of them bear the bare names.
+
+    Args:
+        weights: torch-fidelity's weights file (weights-inception-2015-12-05-6726825d.pth); None downloads it
+            into torch's hub folder, once.
+
+    Raises UserError if there are no such weights to be had, or the file holds anything but them.
+    """
+
+    name = "inception"
+    suffix = ""
+
+    def __init__(self, *, weights: str | None) -> None:
+        super().__init__()
+        path = Path(weights) if weights is not None else _download()
+        # torch-fidelity itself unpickles anything; a file that passes the safe load holds tensors only
+        _check(path)
+        self.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        try:
+            self.network = FeatureExtractorInceptionV3("inception", ["2048"], str(path))
+        except RuntimeError as error:
+            raise UserError(f"{path}: not the weights of torch-fidelity's Inception; {_REMEDY}") from error
+        self.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """uint8 RGB images [B, 3, H, W] of any size -> float32 features [B, 2048]."""
+        features: Tensor = self.network(images_B3HW)[0]
+        return features
+
+
+def _check(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: no Inception weights there; {_REMEDY}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(f"{path}: not a plain weights file; {_REMEDY}") from error
+    if not (isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())):
+        raise UserError(f"{path}: not a dictionary of tensors; {_REMEDY}")
+
+
+def _download() -> Path:
+    name = URL_INCEPTION_V3.rpartition("/")[2]
+    path = Path(str(torch.hub.get_dir())) / "checkpoints" / name
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=Path(name).stem.rpartition("-")[2])
+        except (URLError, OSError, RuntimeError) as error:
+            raise UserError(f"Inception weights cannot be downloaded ({error}); {_REMEDY}") from error
+    return path
