@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)  ## train in miniature on the built-in data (about five minutes) and say where the result lies
-	$(BIN)/python -m src.train attention=triplet experiment=demo hydra.run.dir=outputs/demo_$$(date +%Y-%m-%d_%H-%M-%S)
+	$(BIN)/python -m src.train attention=triplet hydra.run.dir=outputs/demo_$$(date +%Y-%m-%d_%H-%M-%S)
 
 test: $(READY)  ## run the test suite
 	$(BIN)/python -m pytest

@@ -14,7 +14,7 @@ class TrainConfig:
     Attributes:
         seed: fixes weights, draws, crops, flips and places.
         resume: run folder to continue; its own configuration is used.
-        compile: torch.compile of generator, discriminator and heads.
+        compile: torch.compile of encoder, decoder and discriminator.
     """
 
     seed: int = MISSING

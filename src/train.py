@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from src import naming, runs, schema
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
@@ -27,6 +28,8 @@ from src.callbacks.scores import EpochScores
 from src.data.datamodule import UnpairedData
 from src.errors import UserError
 from src.modules.translation import Translation
+from src.networks.discriminator import Discriminator
+from src.networks.generator import Decoder, Encoder
 from src.validation import Validation
 
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
@@ -64,6 +67,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     # the weights follow from the seed alone, whatever was drawn before them
     seed_everything(config.seed, workers=True, verbose=False)
     method = runs.build_method(config)
+    if config.compile:
+        _compile(method)
     optimizer = runs.build(config.optimizer, "optimizer")
     module: Translation = runs.build(config.module, "module")(method, optimizer=optimizer)
     trainer = _trainer(config, folder, validation, accumulate=module.accumulate)
@@ -91,6 +96,12 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     print(json.dumps({"run": str(folder), **metrics}))
     _show(folder, metrics, validation.scores.names)
     return metrics[validation.scores.names[0]]
+
+
+def _compile(method: nn.Module) -> None:
+    for network in method.modules():
+        if isinstance(network, Encoder | Decoder | Discriminator):
+            network.compile()  # in place: names in checkpoints and weights stay what they are
 
 
 def _trainer(config: DictConfig, folder: Path, validation: Validation, *, accumulate: int) -> Trainer:
@@ -131,7 +142,12 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
     for name in names:
         values = [metrics.get(name + suffix) for suffix in ("", "_raw", "_source", "_floor")]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
-    Console(stderr=True).print(table)
+    console = Console(stderr=True)
+    console.print(table)
+    last = max((folder / "images").glob("epoch_*.png"), default=folder / "images")
+    console.print(
+        f"Look at {last}\nTranslate with: python -m src.translate run={folder} input=... output=...", soft_wrap=True
+    )
 
 
 def _quieten() -> None:

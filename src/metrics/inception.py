@@ -57,7 +57,7 @@ def _check(path: Path) -> None:
 
 
 def _download() -> Path:
-    name = URL_INCEPTION_V3.rpartition("/")[2]
+    name = str(URL_INCEPTION_V3).rpartition("/")[2]
     path = Path(str(torch.hub.get_dir())) / "checkpoints" / name
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
