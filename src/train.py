@@ -5,6 +5,7 @@ python -m src.train attention=triplet
 
 import json
 import logging
+import math
 import sys
 import time
 import warnings
@@ -16,6 +17,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -58,7 +61,7 @@ def main(config: DictConfig) -> float:
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
     started = time.monotonic()
-    if not resume and (folder / runs.CONFIG).exists():
+    if not resume and _is_first_process() and (folder / runs.CONFIG).exists():
         raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
     _quieten()
     data: UnpairedData = runs.build(config.data, "data")
@@ -72,14 +75,16 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     optimizer = runs.build(config.optimizer, "optimizer")
     module: Translation = runs.build(config.module, "module")(method, optimizer=optimizer)
     trainer = _trainer(config, folder, validation, accumulate=module.accumulate)
-    if not resume:
+    if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
     trainer.fit(module, datamodule=data, ckpt_path=folder / runs.CHECKPOINT if resume else None, weights_only=True)
+    if not trainer.is_global_zero:
+        return math.nan
 
     runs.save_weights(folder, method, module.average.network)
     metrics = {
-        **validation.score(module.average.network, module.device, output=folder / "images" / "translated"),
-        **{f"{name}_raw": value for name, value in validation.score(method.translator(), module.device).items()},
+        **validation.score(module.average.network, output=folder / "images" / "translated"),
+        **{f"{name}_raw": value for name, value in validation.score(method.translator()).items()},
         **validation.references(),
     }
     protocol = {
@@ -96,6 +101,11 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     print(json.dumps({"run": str(folder), **metrics}))
     _show(folder, metrics, validation.scores.names)
     return metrics[validation.scores.names[0]]
+
+
+def _is_first_process() -> bool:
+    # asked before a trainer exists; Lightning reads the rank from the launcher's environment at import
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _compile(method: nn.Module) -> None:
@@ -121,6 +131,9 @@ def _trainer(config: DictConfig, folder: Path, validation: Validation, *, accumu
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    if isinstance(trainer.strategy, DDPStrategy):
+        # each player's backward pass leaves the other's parameters alone
+        trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
     return trainer
 
 

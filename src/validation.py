@@ -36,10 +36,10 @@ class Validation:
             yield self.transforms.validation(read_image(path))
 
     @torch.no_grad()
-    def translated(self, network: nn.Module, device: torch.device) -> Iterator[Tensor]:
+    def translated(self, network: nn.Module) -> Iterator[Tensor]:
         """G(x) of every source frame, as its 8-bit file will hold it: [3, H, W] in [-1, 1]."""
         for x in tqdm(self.frames(self.x_files), total=len(self.x_files), desc="translating", leave=False):
-            yield to_tensor(to_pixels(network(x[None].to(device))[0]))
+            yield to_tensor(to_pixels(network(as_input(x, network))[0]))
 
     @cached_property
     def real(self) -> ImageSet:
@@ -51,9 +51,9 @@ class Validation:
         """Untranslated source frames."""
         return self.scores.gather(tqdm(self.frames(self.x_files), total=len(self.x_files), desc="source", leave=False))
 
-    def score(self, network: nn.Module, device: torch.device, output: Path | None = None) -> dict[str, float]:
+    def score(self, network: nn.Module, output: Path | None = None) -> dict[str, float]:
         """Scores of G(x) against the real frames; the translated frames are kept in `output`, if given."""
-        images = self.translated(network, device)
+        images = self.translated(network)
         return self.scores(self.scores.gather(self._kept(images, output) if output else images), self.real)
 
     def references(self) -> dict[str, float]:
@@ -83,3 +83,9 @@ class Validation:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_image(target, to_pixels(image))
             yield image
+
+
+def as_input(image_3HW: Tensor, network: nn.Module) -> Tensor:
+    """A batch of one, [1, 3, H, W], on the device and in the precision of the network."""
+    parameter = next(network.parameters())
+    return image_3HW[None].to(parameter.device, parameter.dtype)

@@ -51,23 +51,28 @@ class LastCheckpoint(Checkpoint):
         """Save when it is time, except at the last batch, where the end of the epoch does."""
         if trainer.is_last_batch or (batch_idx + 1) % self.accumulate:
             return
-        if self._asked_to_stop or (batch_idx + 1) % self.every_n_batches == 0:
+        stop = self._all_asked_to_stop(trainer)
+        if stop or (batch_idx + 1) % self.every_n_batches == 0:
             trainer.save_checkpoint(self.path)
-        self._stop_if_asked(pl_module)
+        if stop:
+            raise Interrupted(f"stopped after batch {pl_module.batches}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after the module's own hook, which steps the schedules: Lightning calls checkpoints last."""
         trainer.save_checkpoint(self.path)
-        self._stop_if_asked(pl_module)
+        if self._all_asked_to_stop(trainer):
+            raise Interrupted(f"stopped after batch {pl_module.batches}")
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._asked_to_stop:
             raise KeyboardInterrupt
         self._asked_to_stop = True
 
-    def _stop_if_asked(self, pl_module: LightningModule) -> None:
-        if self._asked_to_stop:
-            raise Interrupted(f"stopped after batch {pl_module.batches}")
+    def _all_asked_to_stop(self, trainer: Trainer) -> bool:
+        # the signal reaches ranks at different steps; they must stop after the same one
+        if trainer.world_size == 1:
+            return self._asked_to_stop
+        return trainer.strategy.reduce_boolean_decision(self._asked_to_stop, all=False)
 
 
 class WholeFileIO(TorchCheckpointIO):

@@ -19,7 +19,7 @@ from src.data.transforms import to_pixels
 from src.data.unpaired import sample_key
 from src.methods.base import ScoreMap
 from src.modules.translation import Translation
-from src.validation import Validation
+from src.validation import Validation, as_input
 
 
 class ImageGrid(Callback):
@@ -44,12 +44,12 @@ class ImageGrid(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the panel with the averaged translator and the attention in training."""
         epoch = trainer.current_epoch + 1
-        if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
+        if not trainer.is_global_zero or (epoch % self.every_n_epochs and epoch != trainer.max_epochs):
             return
         assert isinstance(pl_module, Translation)
         rows = []
         for number, frame in enumerate(self.frames):
-            x = frame[None].to(pl_module.device)
+            x = as_input(frame, pl_module.average.network)
             key = torch.tensor([sample_key(self.seed, 0, number)], device=pl_module.device)
             with torch.no_grad():
                 output = pl_module.average.network(x)[0]

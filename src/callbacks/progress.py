@@ -20,6 +20,7 @@ class Progress(Callback):
         """Start where a resumed run stands."""
         assert isinstance(pl_module, Translation)
         self._bar = tqdm(
+            disable=not trainer.is_global_zero,
             total=int(trainer.num_training_batches) * (trainer.max_epochs or 1),
             initial=pl_module.batches,
             desc="training",

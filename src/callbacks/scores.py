@@ -21,8 +21,8 @@ class EpochScores(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Translate and score."""
-        if (trainer.current_epoch + 1) % self.every_n_epochs:
+        if (trainer.current_epoch + 1) % self.every_n_epochs or not trainer.is_global_zero:
             return
         assert isinstance(pl_module, Translation)
-        scores = self.validation.score(pl_module.average.network, pl_module.device)
-        pl_module.log_dict({f"val/{name}": value for name, value in scores.items()})
+        scores = self.validation.score(pl_module.average.network)
+        pl_module.log_dict({f"val/{name}": value for name, value in scores.items()}, rank_zero_only=True)

@@ -64,12 +64,13 @@ class UnpairedData(LightningDataModule):
         self.position = (0, 0)
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches from `position` = (epoch, batch) on; an incomplete last batch is dropped."""
-        epoch, batch = self.position
+        """Batches from `position` = (epoch, samples done) on; an incomplete last batch is dropped."""
+        epoch, done = self.position
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return DataLoader(
             self.images,
             batch_size=self.batch_size,
-            sampler=Draws(len(self.images), epoch=epoch, start=batch * self.batch_size),
+            sampler=Draws(len(self.images), epoch=epoch, start=done, rank=rank, ranks=ranks),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
@@ -78,16 +79,16 @@ class UnpairedData(LightningDataModule):
         )
 
     def state_dict(self) -> dict[str, int]:
-        """Where training stands: the epoch and the number of its batches that were trained on."""
+        """Where training stands: the epoch, and how many of its samples were trained on, over all ranks."""
         assert self.trainer is not None
         batches = self.trainer.lightning_module.batches
         assert isinstance(batches, int)
         epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
-        return {"epoch": epoch, "batch": batch}
+        return {"epoch": epoch, "samples": batch * self.batch_size * self.trainer.world_size}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there; called before the first batch is asked for."""
-        self.position = (state_dict["epoch"], state_dict["batch"])
+        self.position = (state_dict["epoch"], state_dict["samples"])
 
     def digest(self) -> str:
         """Twelve hex digits that change with the data.

@@ -77,12 +77,24 @@ class UnpairedImages(Dataset[Sample]):
 
 
 class Draws(Sampler[Draw]):
-    """The draws of one epoch in order, from `start` on; Lightning calls `set_epoch`."""
+    """One rank's draws of an epoch in order, from `start` on; Lightning calls `set_epoch`.
 
-    def __init__(self, samples: int, *, epoch: int, start: int) -> None:
+    Rank r of w takes every w-th draw: the ranks' batches together are the batch one process would take.
+
+    Args:
+        samples: draws an epoch, over all ranks.
+        epoch: to begin with.
+        start: draws of that epoch that are done, over all ranks.
+        rank: of this process.
+        ranks: number of processes.
+    """
+
+    def __init__(self, samples: int, *, epoch: int, start: int, rank: int = 0, ranks: int = 1) -> None:
         self.samples = samples
         self.epoch = epoch
         self.start = start
+        self.rank = rank
+        self.ranks = ranks
 
     def set_epoch(self, epoch: int) -> None:
         """Go to the start of another epoch; the same epoch keeps its place."""
@@ -90,12 +102,13 @@ class Draws(Sampler[Draw]):
             self.epoch, self.start = epoch, 0
 
     def __iter__(self) -> Iterator[Draw]:
-        """(epoch, start), (epoch, start + 1), ..."""
-        return iter([(self.epoch, index) for index in range(self.start, self.samples)])
+        """(epoch, start + rank), (epoch, start + rank + ranks), ..."""
+        end = self.samples - self.samples % self.ranks
+        return iter([(self.epoch, index) for index in range(self.start + self.rank, end, self.ranks)])
 
     def __len__(self) -> int:
-        """Draws of a whole epoch, wherever this one starts: progress is counted over whole epochs."""
-        return self.samples
+        """This rank's draws of a whole epoch, wherever it starts: progress is counted over whole epochs."""
+        return self.samples // self.ranks
 
 
 def sample_key(seed: int, epoch: int, index: int) -> int:
