@@ -14,10 +14,10 @@ LONGEST = 120
 def run_name(overrides: Sequence[str]) -> str:
     """A folder name from a job's overrides: "triplet_seed-1" for ["attention=triplet", "seed=1"].
 
-    Groups appear by their choice, values by the last part of their key. Where characters had to go, a short
+    Groups come first, by their choice, then values by the last part of their key. Where characters had to go, a short
     hash of all overrides keeps the name unique.
     """
-    parts = []
+    choices, values = [], []
     lossy = False
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
@@ -25,8 +25,11 @@ def run_name(overrides: Sequence[str]) -> str:
             continue
         safe = re.sub(r"[^A-Za-z0-9._-]+", "-", value.rsplit("/", 1)[-1]).strip("-.")
         lossy |= safe != value
-        parts.append(safe if (GROUPS / key).is_dir() else f"{key.rsplit('.', 1)[-1]}-{safe}")
-    name = "_".join(parts) or "default"
+        if (GROUPS / key).is_dir():
+            choices.append(safe)
+        else:
+            values.append(f"{key.rsplit('.', 1)[-1]}-{safe}")
+    name = "_".join(choices + values) or "default"
     if lossy or len(name) > LONGEST:
         digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]
         name = f"{name[:LONGEST].rstrip('-_.')}_{digest}"

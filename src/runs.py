@@ -4,12 +4,13 @@ import inspect
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from safetensors import SafetensorError
@@ -17,18 +18,22 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from src.errors import UserError
-from src.methods.base import Method
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
-_BUILDABLE = ("src.", "torch.optim.", "lightning.")
+_MODELS = ("src.methods.", "src.networks.")
+_SHELLS = (
+    *("src.data.", "src.metrics.", "src.modules.", "src.callbacks."),
+    *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
+)
 _AVERAGE = "average."
+T = TypeVar("T")
 
 
 def build(node: Any, name: str) -> Any:
     """Instantiate what a node's `_target_` names: the only place where configuration becomes objects.
 
-    Only classes and functions defined in this package, in torch.optim and in lightning may be named: a run folder
-    may come from a stranger.
+    A run folder may come from a stranger, so a method may only name classes of src.methods and src.networks, and
+    the rest only classes of a few further packages and the functions of src.data.layouts.
 
     Args:
         node: with `_target_`, or a mapping of such nodes.
@@ -36,7 +41,7 @@ def build(node: Any, name: str) -> Any:
 
     Raises UserError, in one line, for what a constructor refuses.
     """
-    _check_targets(node, name)
+    _check_targets(node, name, _MODELS if name == "method" else _SHELLS)
     try:
         return instantiate(node)
     except InstantiationException as error:
@@ -51,10 +56,24 @@ def build(node: Any, name: str) -> Any:
         raise UserError(f"{where}: {' '.join(str(cause).split())}") from error
 
 
+def complete(partial: Callable[..., T], name: str, *arguments: Any, **options: Any) -> T:
+    """Call what `build` returned for a node with `_partial_: true`; a refusal becomes one line, as there."""
+    try:
+        return partial(*arguments, **options)
+    except UserError:
+        raise
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise UserError(f"{name}: {' '.join(str(error).split())}") from error
+
+
 def build_method(config: DictConfig) -> Any:
     """The method a configuration describes, with fresh weights."""
-    method = build(config.method, "method")
-    assert isinstance(method, nn.Module)
+    node = config.get("method")
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise UserError("method: missing from the configuration; name a run folder that src.train wrote")
+    method = build(node, "method")
+    if not isinstance(method, nn.Module):
+        raise UserError(f"method._target_: {node['_target_']} is no method")
     return method
 
 
@@ -73,7 +92,8 @@ def load_config(folder: Path) -> DictConfig:
         config = OmegaConf.load(path)
     except Exception as error:
         raise UserError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
-    assert isinstance(config, DictConfig)
+    if not isinstance(config, DictConfig):
+        raise UserError(f"{path}: not a run's configuration; name a folder that src.train wrote")
     return config
 
 
@@ -94,8 +114,7 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
         average: the averaged weights, or those of the last step.
     """
     config = load_config(folder)
-    method: Method[Any] = build_method(config)
-    assert isinstance(method, nn.Module)
+    method = build_method(config)
     tensors = _load_weights(folder)
     try:
         if average:
@@ -107,7 +126,8 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
-    return method.translator().eval().requires_grad_(False)
+    network: nn.Module = method.translator()
+    return network.eval().requires_grad_(False)
 
 
 def _load_weights(folder: Path) -> Mapping[str, Tensor]:
@@ -141,10 +161,10 @@ def git_commit() -> str:
         return "unknown"
 
 
-def _check_targets(node: Any, name: str) -> None:
+def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:
     if isinstance(node, ListConfig):
         for index in range(len(node)):
-            _check_targets(node[index], f"{name}[{index}]")
+            _check_targets(node[index], f"{name}[{index}]", allowed)
     if not isinstance(node, DictConfig):
         return
     for key in map(str, node):
@@ -153,22 +173,21 @@ def _check_targets(node: Any, name: str) -> None:
         except OmegaConfBaseException as error:
             raise UserError(f"{name}.{key}: {str(error).splitlines()[0]}") from error
         if key == "_target_":
-            _check_target(str(value), name)
+            _check_target(str(value), name, allowed)
         else:
-            _check_targets(value, f"{name}.{key}")
+            _check_targets(value, f"{name}.{key}", allowed)
 
 
-def _check_target(target: str, name: str) -> None:
-    refusal = UserError(f"{name}._target_: {target} is no class or function of {', '.join(_BUILDABLE)}")
-    if not target.startswith(_BUILDABLE):
-        raise refusal
+def _check_target(target: str, name: str, allowed: tuple[str, ...]) -> None:
     try:
         found = get_object(target)
     except Exception as error:
         raise UserError(f"{name}._target_: {target} cannot be found") from error
-    # a dotted path may lead through a module of ours to something it merely imported
-    if not (inspect.isclass(found) or inspect.isfunction(found)) or not found.__module__.startswith(_BUILDABLE):
-        raise refusal
+    # judged by where it is defined: a dotted path may lead through our modules to something they merely import
+    home = f"{getattr(found, '__module__', '')}."
+    buildable = inspect.isclass(found) or (inspect.isfunction(found) and home == "src.data.layouts.")
+    if not (buildable and home.startswith(allowed)) or "._" in f".{target}":
+        raise UserError(f"{name}._target_: {target} is none of the classes that may stand there")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, DictConfig
+
+from src.errors import UserError
 
 
 @dataclass
@@ -53,6 +55,35 @@ class TranslateConfig:
     output: str = MISSING
     average: bool = True
     accelerator: str = "auto"
+
+
+def check(config: DictConfig) -> None:
+    """Refuse, before anything is read or written, values no constructor below refuses in words of its own."""
+    trainer = config.trainer
+    _demand(0 <= config.seed < 2**32, "seed", config.seed, "lie in [0, 2^32)")
+    rate = config.optimizer.lr
+    _demand(_is_number(rate) and 0 < rate < float("inf"), "optimizer.lr", rate, "be a number > 0")
+    for name in ("max_epochs", "log_every_n_steps"):
+        value = trainer[name]
+        _demand(isinstance(value, int) and value >= 1, f"trainer.{name}", value, "be a whole number >= 1")
+    for name in ("limit_train_batches", "limit_val_batches"):
+        value = trainer[name]
+        _demand(_is_number(value) and value > 0, f"trainer.{name}", value, "be a number > 0, or a share up to 1.0")
+    lossy = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
+    _demand(trainer.precision not in lossy, "trainer.precision", trainer.precision, "keep weights in fp32: bf16-mixed")
+    every = config.metrics.every_n_epochs
+    _demand(
+        every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
+    )
+
+
+def _demand(holds: bool, name: str, value: Any, rule: str) -> None:
+    if not holds:
+        raise UserError(f"{name} must {rule}, got {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def register() -> None:

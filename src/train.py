@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -15,11 +14,13 @@ import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
+from hydra.types import RunMode
 from lightning import Trainer, seed_everything
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -35,6 +36,7 @@ from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder
 from src.validation import Validation
 
+FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
@@ -56,12 +58,17 @@ def main(config: DictConfig) -> float:
     except Interrupted as stop:
         print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
         sys.exit(130)
+    except KeyboardInterrupt:
+        there = (folder / runs.CHECKPOINT).exists()
+        print(f"stopped; continue with: python -m src.train resume={folder}" if there else "stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
-    started = time.monotonic()
-    if not resume and _is_first_process() and (folder / runs.CONFIG).exists():
+    schema.check(config)
+    done = [name for name in (runs.CHECKPOINT, runs.WEIGHTS) if (folder / name).exists()]
+    if not resume and done and _is_first_process():
         raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
     _quieten()
     data: UnpairedData = runs.build(config.data, "data")
@@ -73,11 +80,20 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if config.compile:
         _compile(method)
     optimizer = runs.build(config.optimizer, "optimizer")
-    module: Translation = runs.build(config.module, "module")(method, optimizer=optimizer)
-    trainer = _trainer(config, folder, validation, accumulate=module.accumulate)
+    module: Translation = runs.complete(runs.build(config.module, "module"), "module", method, optimizer=optimizer)
+    runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
+    callbacks = runs.build(config.callbacks, "callbacks")
+    last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
+    grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
+    trainer = _trainer(config, folder, [*_epoch_scores(config, validation), grid, last])
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
-    trainer.fit(module, datamodule=data, ckpt_path=folder / runs.CHECKPOINT if resume else None, weights_only=True)
+    checkpoint = folder / runs.CHECKPOINT if resume else None
+    try:
+        with last.interrupts():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except MisconfigurationException as error:
+        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     if not trainer.is_global_zero:
         return math.nan
 
@@ -95,7 +111,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "batches": module.batches,
         "epochs": trainer.current_epoch,
         "commit": runs.git_commit(),
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(module.seconds(), 1),
     }
     runs.save_metrics(folder, metrics, protocol)
     print(json.dumps({"run": str(folder), **metrics}))
@@ -114,18 +130,18 @@ def _compile(method: nn.Module) -> None:
             network.compile()  # in place: names in checkpoints and weights stay what they are
 
 
-def _trainer(config: DictConfig, folder: Path, validation: Validation, *, accumulate: int) -> Trainer:
-    callbacks = runs.build(config.callbacks, "callbacks")
-    chosen: list[Callback] = [
-        Progress(),
-        callbacks["image_grid"](folder / "images", validation, seed=config.seed),
-        callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=accumulate),
-    ]
-    if config.metrics.every_n_epochs is not None:
-        chosen.insert(1, EpochScores(validation, every_n_epochs=config.metrics.every_n_epochs))
-    trainer: Trainer = runs.build(config.trainer, "trainer")(
-        callbacks=chosen,
-        logger=[logger(save_dir=folder / "logs") for logger in runs.build(config.logger, "logger").values()],
+def _epoch_scores(config: DictConfig, validation: Validation) -> list[Callback]:
+    every = config.metrics.every_n_epochs
+    return [] if every is None else [EpochScores(validation, every_n_epochs=every)]
+
+
+def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> Trainer:
+    loggers = runs.build(config.logger, "logger")
+    trainer: Trainer = runs.complete(
+        runs.build(config.trainer, "trainer"),
+        "trainer",
+        callbacks=[Progress(), *callbacks],
+        logger=[runs.complete(logger, name, save_dir=folder / "logs") for name, logger in loggers.items()],
         plugins=[WholeFileIO()],
         default_root_dir=folder,
         enable_progress_bar=False,
@@ -138,16 +154,27 @@ def _trainer(config: DictConfig, folder: Path, validation: Validation, *, accumu
 
 
 def _saved_config(folder: Path) -> DictConfig:
-    others = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
+    task = HydraConfig.get().overrides.task
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UserError("resume continues one run at a time; leave out -m")
+    others = [item for item in task if item.partition("=")[0] not in ("resume", *FREE_ON_RESUME)]
     if others:
         raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
     if not any(folder.iterdir()):
         folder.rmdir()  # Hydra has just made it
         raise UserError(f"resume={folder}: no such run folder; check the path")
     config = runs.load_config(folder)
-    if not (folder / runs.CHECKPOINT).is_file():
-        raise UserError(f"{folder / runs.CHECKPOINT}: missing, nothing to continue from; start a new run")
-    return config
+    path = folder / runs.CHECKPOINT
+    if not path.is_file():
+        raise UserError(f"{path}: missing, nothing to continue from; start a new run")
+    try:
+        torch.load(path, map_location="meta", weights_only=True)
+    except Exception as error:
+        raise UserError(f"{path}: not a readable checkpoint; start a new run") from error
+    free = [item for item in task if item.partition("=")[0] in FREE_ON_RESUME]
+    merged = OmegaConf.merge(config, OmegaConf.from_dotlist(free))
+    assert isinstance(merged, DictConfig)
+    return merged
 
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:

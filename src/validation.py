@@ -12,6 +12,7 @@ from tqdm import tqdm
 from src.data.datamodule import UnpairedData, spaced
 from src.data.images import read_image, write_image
 from src.data.transforms import to_pixels, to_tensor
+from src.errors import UserError
 from src.metrics.scores import ImageSet, Scores
 
 
@@ -29,6 +30,11 @@ class Validation:
         self.scores = scores
         self.x_files = spaced(data.domains.x_val, limit)
         self.y_files = spaced(data.domains.y_val, limit)
+        if min(len(self.x_files), len(self.y_files)) < 2:
+            raise UserError(
+                f"scores need at least 2 validation images a domain, got {len(self.x_files)} and {len(self.y_files)}; "
+                "add images or raise trainer.limit_val_batches"
+            )
 
     def frames(self, files: Iterable[Path]) -> Iterator[Tensor]:
         """[3, H, W] in [-1, 1], one after the other."""
@@ -72,7 +78,7 @@ class Validation:
             "n_fake": len(self.x_files),
             "n_real": len(self.y_files),
             "floor": "every second real frame against the others",
-            "frames": f"whole, brought to {self.transforms.height} pixels height by area resampling",
+            "frames": f"whole, resized to training size by data.fit={self.transforms.fit}, antialiased",
             **self.scores.protocol(),
         }
 

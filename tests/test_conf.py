@@ -164,6 +164,13 @@ def test_what_a_constructor_refuses_becomes_one_line(overrides: list[str], messa
 @pytest.mark.parametrize(
     "target",
     [
+        "lightning.fabric.utilities.cloud_io._load",
+        "lightning.fabric.utilities.cloud_io._atomic_save",
+        "lightning.Trainer",
+        "src.data.streets.write.write_streets",
+        "src.data.layouts.streets",
+        "src.runs.save_weights",
+        "torch.optim.adam.torch.load",
         "os.system",
         "subprocess.Popen",
         "builtins.eval",

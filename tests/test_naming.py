@@ -11,7 +11,7 @@ from src.naming import LONGEST, run_dir, run_name
         ([], "default"),
         (["attention=triplet"], "triplet"),
         (["attention=triplet", "seed=1"], "triplet_seed-1"),
-        (["trainer.max_epochs=2", "attention=self"], "max_epochs-2_self"),
+        (["trainer.max_epochs=2", "attention=self"], "self_max_epochs-2"),
         (["optimizer.lr=2.0e-4"], "lr-2.0e-4"),
         (["resume=outputs/x", "seed=2"], "seed-2"),
     ],

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from safetensors.torch import load_file
 from src import runs
 from src.callbacks import checkpoint
 from src.callbacks.checkpoint import Interrupted
-from src.callbacks.progress import Progress
 from src.errors import UserError
 from src.train import train
 from tests.conftest import CONF, TINY, config
@@ -192,7 +192,6 @@ def test_progress_shows_the_terms_and_the_rate(
     for word in ("gan=", "nce_x=", "nce_y=", "d_fake=", "d_real=", "images/s="):
         assert word in streams.err
     assert json.loads(streams.out)["run"] == str(tmp_path)
-    assert Progress.__doc__
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -241,6 +240,148 @@ def test_two_processes_train_what_one_does_on_the_joint_batch(frames: Callable[.
     # float64; gradients are summed in another order
     for key, value in one.items():
         torch.testing.assert_close(two[key], value, atol=1e-6, rtol=0)
+
+
+def overrides_for(root: Path) -> list[str]:
+    return [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.num_workers=0", "trainer.max_epochs=1"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer.lr=-1", r"optimizer\.lr must be a number > 0, got -1"),
+        ("optimizer.lr=0", r"optimizer\.lr must be a number > 0, got 0"),
+        ("optimizer.lr=abc", r"optimizer\.lr must be a number > 0, got 'abc'"),
+        ("optimizer.lr=nan", r"optimizer\.lr must be a number > 0, got nan"),
+        ("optimizer.betas=[0.5,2]", "optimizer: Invalid beta parameter"),
+        ("seed=-1", "seed must lie in"),
+        ("trainer.max_epochs=0", r"trainer\.max_epochs must be a whole number >= 1, got 0"),
+        ("trainer.max_epochs=abc", r"trainer\.max_epochs must be a whole number"),
+        ("trainer.limit_train_batches=0", r"trainer\.limit_train_batches must be a number > 0"),
+        ("trainer.limit_train_batches=0.001", "trainer: .*limit_train_batches"),
+        ("trainer.limit_val_batches=abc", r"trainer\.limit_val_batches must be a number"),
+        ("trainer.limit_val_batches=1", "at least 2 validation images a domain, got 1 and 1"),
+        ("trainer.log_every_n_steps=0", r"trainer\.log_every_n_steps must be"),
+        ("trainer.accelerator=gpu", "trainer: "),
+        ("trainer.precision=foo", "trainer: .*foo"),
+        ("trainer.precision=bf16-true", r"trainer\.precision must keep weights in fp32"),
+        ("metrics.every_n_epochs=0", r"metrics\.every_n_epochs must be null or >= 1"),
+        ("metrics.scores.side=8", r"metrics\.side must be >= 16"),
+        ("metrics.scores.seeds=0", r"metrics\.seeds must be >= 1"),
+        ("module.accumulate=0", r"module\.accumulate must be >= 1"),
+        ("module.decay=2", r"module\.decay must lie in"),
+        ("module.ema_decay=1", r"module\.ema_decay must lie in"),
+        ("callbacks.checkpoint.every_n_batches=0", r"callbacks\.checkpoint\.every_n_batches must be >= 1"),
+        ("callbacks.image_grid.images=0", r"callbacks\.image_grid\.images must be >= 1"),
+        ("callbacks.image_grid.every_n_epochs=0", r"callbacks\.image_grid\.every_n_epochs must be >= 1"),
+        ("selection.patches=1000", r"selection\.patches=1000 exceeds the 256 places of the map at tap down2"),
+    ],
+)
+def test_a_bad_setting_is_one_line_before_or_at_the_first_step(
+    override: str, message: str, frames: Callable[..., Path], tmp_path: Path
+):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    cfg = config(*overrides_for(frames()), "attention=none", "trainer.accelerator=cpu", override)
+    with pytest.raises(UserError, match=message) as raised:
+        train(cfg, folder)
+    assert "\n" not in str(raised.value)
+    assert not {"last.ckpt", "weights.safetensors", "metrics.json"} & {path.name for path in folder.iterdir()}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_that_failed_at_once_leaves_its_folder_usable(frames: Callable[..., Path], tmp_path: Path):
+    cfg = config(*overrides_for(frames()), "attention=none")
+    with pytest.raises(UserError, match="exceeds the 256 places"):
+        train(OmegaConf.merge(cfg, {"selection": {"patches": 1000}}), tmp_path)
+    train(cfg, tmp_path)
+    assert (tmp_path / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_image_ends_training_in_one_line(workers: int, frames: Callable[..., Path], tmp_path: Path):
+    root = frames()
+    for path in (root / "trainA").iterdir():
+        path.write_bytes(b"torn")
+    done = command(
+        "src.train", *overrides_for(root), f"data.num_workers={workers}", f"hydra.run.dir={tmp_path / 'run'}"
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if "cannot be read as an image" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(str(root / "trainA"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resume={none}"], "no such run folder; check the path"),
+        (["resume={root}"], "not a run folder, config.yaml is missing"),
+        (["resume={torn}"], "not a readable checkpoint"),
+        (["resume={run}", "attention=bam"], "leave out attention=bam or start a new run"),
+    ],
+)
+def test_what_cannot_be_resumed_is_said(
+    arguments: list[str], message: str, finished: tuple[Path, DictConfig], tmp_path: Path
+):
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    (torn / "config.yaml").write_bytes((finished[0] / "config.yaml").read_bytes())
+    (torn / "last.ckpt").write_bytes((finished[0] / "last.ckpt").read_bytes()[:5000])
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/file").touch()
+    paths = {"none": tmp_path / "none", "root": tmp_path / "root", "torn": torn, "run": finished[0]}
+    done = command("src.train", *(argument.format(**paths) for argument in arguments))
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if message in line]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_ctrl_c_ends_the_command_with_a_checkpoint_and_the_way_on(frames: Callable[..., Path], tmp_path: Path):
+    arguments = [*overrides_for(frames()), "trainer.max_epochs=500", f"hydra.run.dir={tmp_path / 'run'}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "src.train", *arguments], cwd=CONF.parent, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run/last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"continue with: python -m src.train resume={tmp_path / 'run'}" in stderr
+    assert "Traceback" not in stderr
+    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["batches"] > 0
+
+
+def test_mixed_precision_keeps_the_loss_finite_and_the_weights_wide(frames: Callable[..., Path], tmp_path: Path):
+    train(config(*overrides_for(frames()), "attention=self", "trainer.precision=bf16-mixed"), tmp_path)
+    tensors = load_file(tmp_path / "weights.safetensors")
+    assert all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in tensors.values())
+
+
+def test_accumulated_gradients_are_those_of_the_joint_batch(frames: Callable[..., Path], tmp_path: Path):
+    """For D, which steps first; G sees D's new weights one window later."""
+    root = frames()
+    for name, own in (("joint", ["data.batch_size=3"]), ("windows", ["module.accumulate=3"])):
+        (tmp_path / name).mkdir()
+        cfg = config(
+            *overrides_for(root), "attention=none", "data.samples_per_epoch=3", "trainer.precision=64-true", *own
+        )
+        train(cfg, tmp_path / name)
+    moments = [torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("joint", "windows")]
+    joint, windows = (saved["optimizer_states"][1]["state"] for saved in moments)
+    for key in joint:
+        torch.testing.assert_close(windows[key]["exp_avg"], joint[key]["exp_avg"], atol=1e-12, rtol=1e-9)
+
+
+def test_scores_during_training_are_logged(frames: Callable[..., Path], tmp_path: Path):
+    train(config(*overrides_for(frames()), "attention=none", "metrics.every_n_epochs=1"), tmp_path)
+    rows = list(csv.DictReader((tmp_path / "logs/csv/version_0/metrics.csv").read_text().splitlines()))
+    logged = [float(row[f"val/{KID}"]) for row in rows if row[f"val/{KID}"]]
+    final = json.loads((tmp_path / "metrics.json").read_text())["metrics"][KID]
+    assert logged == pytest.approx([final])
 
 
 def test_a_failing_job_does_not_stop_the_sweep(frames: Callable[..., Path], tmp_path: Path):

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -10,6 +12,8 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
+
+from src.errors import UserError
 
 
 class Interrupted(Exception):
@@ -29,21 +33,21 @@ class LastCheckpoint(Checkpoint):
 
     def __init__(self, path: Path, *, every_n_batches: int, accumulate: int) -> None:
         super().__init__()
+        if every_n_batches < 1:
+            raise UserError(f"callbacks.checkpoint.every_n_batches must be >= 1, got {every_n_batches}")
         self.path = path
         self.every_n_batches = every_n_batches
         self.accumulate = accumulate
         self._asked_to_stop = False
-        self._previous_handler: Any = None
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Take over Ctrl-C."""
-        self._previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give Ctrl-C back."""
-        if self._previous_handler is not None:
-            signal.signal(signal.SIGINT, self._previous_handler)
-            self._previous_handler = None
+    @contextmanager
+    def interrupts(self) -> Iterator[None]:
+        """Take over Ctrl-C for as long as training lasts, however it ends."""
+        previous = signal.signal(signal.SIGINT, self._on_interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -51,7 +55,8 @@ class LastCheckpoint(Checkpoint):
         """Save when it is time, except at the last batch, where the end of the epoch does."""
         if trainer.is_last_batch or (batch_idx + 1) % self.accumulate:
             return
-        stop = self._all_asked_to_stop(trainer)
+        # with several ranks the question costs a wait, so it is asked rarely
+        stop = (trainer.world_size == 1 or (batch_idx + 1) % 50 < self.accumulate) and self._all_asked_to_stop(trainer)
         if stop or (batch_idx + 1) % self.every_n_batches == 0:
             trainer.save_checkpoint(self.path)
         if stop:

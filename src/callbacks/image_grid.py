@@ -17,6 +17,7 @@ from src.data.datamodule import spaced
 from src.data.images import Pixels, write_image
 from src.data.transforms import to_pixels
 from src.data.unpaired import sample_key
+from src.errors import UserError
 from src.methods.base import ScoreMap
 from src.modules.translation import Translation
 from src.validation import Validation, as_input
@@ -34,6 +35,9 @@ class ImageGrid(Callback):
     """
 
     def __init__(self, folder: Path, validation: Validation, *, seed: int, images: int, every_n_epochs: int) -> None:
+        for name, value in (("images", images), ("every_n_epochs", every_n_epochs)):
+            if value < 1:
+                raise UserError(f"callbacks.image_grid.{name} must be >= 1, got {value}")
         self.folder = folder
         self.every_n_epochs = every_n_epochs
         self.seed = seed

@@ -8,7 +8,7 @@ from src.validation import Validation
 
 
 class EpochScores(Callback):
-    """Logs `val/<score>` at the end of every n-th epoch; the last one is left to the end of the run.
+    """Logs `val/<score>` at the end of every n-th epoch.
 
     Args:
         validation: frames and scores.

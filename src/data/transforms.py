@@ -27,7 +27,7 @@ class Transforms:
         aspect: its width over its height; the width is rounded to a multiple of 4.
         fit: how a frame is brought to size before the crop. "cover" keeps its aspect and covers the training
             image, so that little or nothing is cropped; "stretch" ignores its aspect (CUT's resize_and_crop);
-            "width" keeps its aspect and fixes its width (CUT's scale_width_and_crop).
+            "width" keeps its aspect and fixes its width (CUT's scale_width_and_crop), as far as the crop allows.
         load_scale: how much larger than the training image the frame is made, for crop jitter; 286/256 in CUT.
         flip: mirror every second image, at random.
     """
@@ -43,8 +43,8 @@ class Transforms:
         self.height, self.width = size, max(32, round(size * aspect / STRIDE) * STRIDE)
         self.fit = fit
         self.load = (round(self.height * load_scale), round(self.width * load_scale))
-        crop: list[A.BasicTransform] = [A.RandomCrop(self.height, self.width)]
-        self._train = A.Compose([self._resize(fit), *crop, A.HorizontalFlip(p=0.5 if flip else 0.0)])
+        crop = A.RandomCrop(self.height, self.width)
+        self._train = A.Compose([self._resize(fit), crop, A.HorizontalFlip(p=0.5 if flip else 0.0)])
 
     def _resize(self, fit: Fit) -> A.BasicTransform:
         filters = {"interpolation": cv2.INTER_CUBIC, "area_for_downscale": "image"}
@@ -53,7 +53,7 @@ class Transforms:
         if fit == "cover":
             return A.SmallestMaxSize(max_size_hw=self.load, **filters)
         if fit == "width":
-            return A.SmallestMaxSize(max_size_hw=(None, self.load[1]), **filters)
+            return A.SmallestMaxSize(max_size_hw=(self.height, self.load[1]), **filters)
         raise UserError(f"data.fit must be cover, stretch or width, got {fit!r}")
 
     def train(self, pixels: Pixels, seeds: np.random.Generator) -> Tensor:

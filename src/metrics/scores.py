@@ -40,7 +40,7 @@ class ImageSet:
             squares.append(square)
             features.append(extractor(square[None]))
         if len(squares) < 2:
-            raise UserError(f"scores need at least 2 images a set, got {len(squares)}; raise trainer.limit_val_batches")
+            raise UserError(f"scores need at least 2 images a set, got {len(squares)}; add images")
         self.images = torch.stack(squares)
         self.features = torch.cat(features)
 

@@ -1,5 +1,6 @@
 """The one LightningModule: it trains any method, D's step first, then G's and H's."""
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -50,6 +51,7 @@ class Translation(LightningModule):
         self.optimizer = optimizer
         self.decay = decay
         self.accumulate = accumulate
+        self._started, self._seconds_before = time.monotonic(), 0.0
         self.batches = 0  # of all epochs; Lightning's global_step counts optimiser steps, two a batch
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
@@ -69,17 +71,21 @@ class Translation(LightningModule):
     def training_step(self, sample: Sample, batch_idx: int) -> None:
         """One batch for both players."""
         g_optimizer, d_optimizer = self._optimizers()
-        progress = self.current_epoch / max(1, self.trainer.max_epochs or 1)
+        in_epoch = int(self.trainer.num_training_batches)
+        progress = self.batches / (in_epoch * (self.trainer.max_epochs or 1))
         state = self.method.forward_pass(Batch(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress))
         last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+        # the last window of an epoch may be shorter
+        window = min(self.accumulate, in_epoch - batch_idx // self.accumulate * self.accumulate)
         discriminator = list(self.method.discriminator_parameters())
 
         d_terms = self.method.discriminator_terms(state)
-        self._descend(d_terms, d_optimizer, step=last)
-        # frozen, or the generators' terms would leave gradients for D's next step
+        self._descend(d_terms, d_optimizer, window, step=last)
+        # frozen, or the generators' terms would leave gradients for D's next step, and autocast would reuse D's
+        # weights as they were cast before it
         _require_grad(discriminator, False)
         g_terms = self.method.generator_terms(state)
-        self._descend(g_terms, g_optimizer, step=last)
+        self._descend(g_terms, g_optimizer, window, step=last)
         _require_grad(discriminator, True)
 
         self.batches += 1
@@ -87,8 +93,8 @@ class Translation(LightningModule):
             self.average.update(self.method.translator().parameters(), self.batches // self.accumulate)
         self._log_terms({**g_terms, **d_terms}, state)
 
-    def _descend(self, terms: dict[str, Tensor], optimizer: LightningOptimizer, *, step: bool) -> None:
-        self.manual_backward(torch.stack(list(terms.values())).sum() / self.accumulate)
+    def _descend(self, terms: dict[str, Tensor], optimizer: LightningOptimizer, window: int, *, step: bool) -> None:
+        self.manual_backward(torch.stack(list(terms.values())).sum() / window)
         if step:
             optimizer.step()
             optimizer.zero_grad()
@@ -123,12 +129,18 @@ class Translation(LightningModule):
             scheduler.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the number of batches seen."""
+        """Keep the number of batches and the seconds spent."""
         checkpoint["batches"] = self.batches
+        checkpoint["seconds"] = self.seconds()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the number of batches seen."""
+        """Restore them."""
         self.batches = checkpoint["batches"]
+        self._seconds_before = checkpoint["seconds"]
+
+    def seconds(self) -> float:
+        """Wall time of the run so far, over all its starts."""
+        return self._seconds_before + time.monotonic() - self._started
 
 
 def log_interval(trainer: Trainer) -> int:

@@ -88,8 +88,11 @@ class PatchSampler(nn.Module):
     def forward(self, features: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Embedded patches [B, N, D] by tap, of unit L2 norm: attended features at `places`, through the head."""
         with _full_precision(next(iter(places.values()))):
+            # eps as the released CUT code's: an embedding of rounding noise must not become a direction
             return {
-                tap: F.normalize(self.heads[tap](self._attention(tap).attend(_widen(features[tap]), places_BN)), dim=-1)
+                tap: F.normalize(
+                    self.heads[tap](self._attention(tap).attend(_widen(features[tap]), places_BN)), dim=-1, eps=1e-7
+                )
                 for tap, places_BN in places.items()
             }
 

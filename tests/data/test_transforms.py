@@ -19,16 +19,8 @@ def transforms(fit: Fit = "cover", load_scale: float = 1.0, flip: bool = False, 
     return Transforms(size=64, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip)
 
 
-# a frame more than twice as wide as high has no 64 rows at 128 columns
-@pytest.mark.parametrize(
-    ("fit", "shape"),
-    [
-        (fit, shape)
-        for fit in ("cover", "stretch", "width")
-        for shape in [(100, 100), (526, 957), (90, 61), (64, 64), (1052, 1914), (40, 200)]
-        if fit != "width" or 2 * shape[0] >= shape[1]
-    ],
-)
+@pytest.mark.parametrize("fit", ["cover", "stretch", "width"])
+@pytest.mark.parametrize("shape", [(100, 100), (526, 957), (90, 61), (64, 64), (1052, 1914), (40, 200), (33, 33)])
 def test_every_frame_becomes_a_training_image(fit: Fit, shape: tuple[int, int]):
     image = transforms(fit, load_scale=2.0).train(frame(*shape), np.random.default_rng(0))
     assert image.shape == (3, 64, 64)
