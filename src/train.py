@@ -67,6 +67,7 @@ def main(config: DictConfig) -> float:
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
     schema.check(config)
+    commit = runs.git_commit()  # of the code that runs, whatever is checked out by the end
     done = [name for name in (runs.CHECKPOINT, runs.WEIGHTS) if (folder / name).exists()]
     if not resume and done and _is_first_process():
         raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
@@ -110,7 +111,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "seed": config.seed,
         "batches": module.batches,
         "epochs": trainer.current_epoch,
-        "commit": runs.git_commit(),
+        "commit": commit,
         "seconds": round(module.seconds(), 1),
     }
     runs.save_metrics(folder, metrics, protocol)
