@@ -143,7 +143,7 @@ def test_the_protocol_says_what_a_number_needs_beside_it():
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_images_are_refused_with_the_mend(count):
-    with pytest.raises(UserError, match=f"at least 2 images a set, got {count}; raise trainer.limit_val_batches"):
+    with pytest.raises(UserError, match=f"at least 2 images a set, got {count}; add images"):
         scores().gather(images(count))
 
 

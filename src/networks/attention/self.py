@@ -60,9 +60,11 @@ class SelfAttention(Attention):
     @torch.no_grad()
     def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, P]: negative row entropy, or attention received."""
-        u_BCHW = x_BCHW / rms(x_BCHW)
-        token_BChw = self.tokens(u_BCHW)
-        query_BPc = self.query(u_BCHW.flatten(2).mT)
+        scale_B111 = rms(x_BCHW)
+        token_BChw = self.tokens(x_BCHW) / scale_B111
+        # scaled after the projection, which is linear: no second map of full width
+        weight_cC11 = self.query.weight[:, :, None, None]
+        query_BPc = (F.conv2d(x_BCHW, weight_cC11) / scale_B111).flatten(2).mT + self.query.bias
         key_BKc = self.key(token_BChw.flatten(2).mT)
         if self.significance == "entropy":
             return negative_row_entropy(query_BPc, key_BKc)
@@ -81,4 +83,6 @@ class SelfAttention(Attention):
 
 def rms(x_BCHW: Tensor) -> Tensor:
     """Root of the mean square of each image, without graph: [B, 1, 1, 1]; never zero."""
-    return x_BCHW.detach().square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-8)
+    norm_B111 = torch.linalg.vector_norm(x_BCHW.detach(), dim=(1, 2, 3), keepdim=True)
+    root: Tensor = norm_B111 / x_BCHW[0].numel() ** 0.5
+    return root.clamp_min(1e-8)
