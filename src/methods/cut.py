@@ -100,7 +100,7 @@ class CUT(nn.Module):
         outputs = self.G.decoder(features["block5"])
         # G is stepped only after the terms: these activations are the keys, and encoding x, y again would repeat them
         features = {tap: x_BCHW.detach() for tap, x_BCHW in features.items()}
-        places = self.H.choose(features, key_B, batch.progress)
+        places = self.H.choose(features, self.H.score(features, key_B), key_B, batch.progress)
         return CUTState(inputs, outputs, features, places, batch.y)
 
     def generator_terms(self, state: CUTState) -> dict[str, Tensor]:
@@ -142,7 +142,8 @@ class CUT(nn.Module):
     def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
         """Significance and chosen places at every tap, for source images and their keys."""
         features = self.G.encoder(x)
-        scores, places = self.H.score(features, key), self.H.choose(features, key, progress)
+        scores = self.H.score(features, key)
+        places = self.H.choose(features, scores, key, progress)
         return {
             tap: ScoreMap(scores[tap], places[tap], (features[tap].shape[2], features[tap].shape[3])) for tap in places
         }

@@ -68,16 +68,19 @@ class PatchSampler(nn.Module):
             }
 
     @torch.no_grad()
-    def choose(self, features: Mapping[str, Tensor], key_B: Tensor, progress: float) -> dict[str, Tensor]:
+    def choose(
+        self, features: Mapping[str, Tensor], scores: Mapping[str, Tensor], key_B: Tensor, progress: float
+    ) -> dict[str, Tensor]:
         """Places [B, N] at every tap, chosen on the source image's features, an image at a time.
 
         Args:
             features: [B, C, H, W] by tap.
+            scores: [B, P] by tap, what `score` made of them.
             key_B: int64, one key a sample: all that a random choice depends on.
             progress: share of training done, in [0, 1].
         """
         places = {}
-        for number, (tap, score_BP) in enumerate(self.score(features, key_B).items()):
+        for number, (tap, score_BP) in enumerate(scores.items()):
             grid = (features[tap].shape[2], features[tap].shape[3])
             try:
                 places[tap] = self.selection(score_BP, grid, noise.fork(key_B, number), progress)
