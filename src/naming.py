@@ -1,4 +1,4 @@
-"""Names of run folders: what was overridden, so that the jobs of a sweep never collide."""
+"""Names of runs: of their folders, so that the jobs of a sweep never collide, and of their rows in a table."""
 
 import hashlib
 import re
@@ -36,12 +36,31 @@ def run_name(overrides: Sequence[str]) -> str:
     return name
 
 
+def variant(method: str, attention: str) -> str:
+    """The row of a run: "triplet" for CUT with that attention, "cut" for CUT without any, else the method's name.
+
+    Args:
+        method: its name, or the class that conf/method names.
+        attention: likewise; of no matter to CycleGAN, which samples no patches.
+    """
+    method, attention = _stem(method), _stem(attention)
+    if attention == "none" or method == "cyclegan":
+        return method
+    return attention if method == "cut" else f"{method}_{attention}"
+
+
 def run_dir(resume: str | None, fresh: str) -> str:
     """The folder of a single run: the one to continue, or a fresh one."""
     return fresh if resume is None else resume
 
 
+def _stem(target: str) -> str:
+    # "src.networks.attention.triplet.TripletAttention" -> "triplet", the stem of its yaml too
+    return target.split(".")[-2] if "." in target else target
+
+
 def register() -> None:
-    """Make both usable in conf/*.yaml."""
+    """Make them usable in conf/*.yaml."""
+    OmegaConf.register_new_resolver("variant", variant, replace=True)
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)

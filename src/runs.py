@@ -100,7 +100,8 @@ def load_config(folder: Path) -> DictConfig:
 def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
     """Write the method's weights, and the translator's average beside them."""
     tensors = {
-        **method.state_dict(),
+        # what is no tensor (a pool's images) serves resuming only
+        **{key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)},
         **{_AVERAGE + key: value for key, value in average.state_dict().items()},
     }
     _write(folder / WEIGHTS, save({key: value.cpu().contiguous() for key, value in tensors.items()}))
@@ -116,17 +117,13 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
     config = load_config(folder)
     method = build_method(config)
     tensors = _load_weights(folder)
+    network: nn.Module = method.translator()
+    prefix = _AVERAGE if average else next(f"{name}." for name, part in method.named_modules() if part is network)
     try:
-        if average:
-            translator = method.translator()
-            own = {key.removeprefix(_AVERAGE): value for key, value in tensors.items() if key.startswith(_AVERAGE)}
-            translator.load_state_dict(own)
-        else:
-            method.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_AVERAGE)})
+        network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
-    network: nn.Module = method.translator()
     return network.eval().requires_grad_(False)
 
 

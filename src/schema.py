@@ -15,13 +15,17 @@ class TrainConfig:
 
     Attributes:
         seed: fixes weights, draws, crops, flips and places.
+        variant: the run's row in a table; by default it follows from the choices, see src.naming.variant.
         resume: run folder to continue; its own configuration is used.
         compile: torch.compile of encoder, decoder and discriminator.
+        nce_reduction: method.reduction of the methods that have PatchNCE; here, so that a preset can set it for all.
     """
 
     seed: int = MISSING
+    variant: str = "${variant:${method._target_},${attention.module._target_}}"
     resume: str | None = None
     compile: bool = False
+    nce_reduction: str = MISSING
     method: Any = MISSING
     generator: Any = MISSING
     discriminator: Any = MISSING

@@ -36,7 +36,13 @@ S = TypeVar("S")
 
 
 class Method(Protocol[S]):
-    """A translator with its losses; `S` is what one forward pass leaves for the terms of both players."""
+    """A translator with its losses; `S` is what one forward pass leaves for the terms of both players.
+
+    Attributes:
+        generators_first: whether the generators step before the discriminators, on the same forward pass.
+    """
+
+    generators_first: bool
 
     def translator(self) -> nn.Module:
         """The network x -> y that is kept, averaged and evaluated."""

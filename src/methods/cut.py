@@ -19,24 +19,26 @@ from src.networks.generator import Generator
 from src.networks.patch_sampler import PatchSampler
 
 _Y_STREAM = 0x79  # the identity term's places are drawn apart from the translation's
+_MIRROR_STREAM = 0x6D
 
 
 @dataclass(frozen=True)
 class CUTState:
     """What one generation pass leaves: images, the source features (detached) and the places chosen on them.
 
-    `inputs`, `outputs`, `features` and `places` hold x first, then y where the identity term is on.
+    `outputs`, `features`, `places` and `mirrored` hold x first, then y where the identity term is on. `mirrored`
+    says which images G was given mirrored, [B, 1, 1, 1]; features and places are those of the image as it is.
     """
 
-    inputs: Tensor
     outputs: Tensor
+    mirrored: Tensor | None
     features: dict[str, Tensor]
     places: dict[str, Tensor]
     real: Tensor
 
     @property
     def fake(self) -> Tensor:
-        """G(x)."""
+        """G(x), or G of the mirrored x."""
         return self.outputs[: len(self.real)]
 
 
@@ -55,7 +57,11 @@ class CUT(nn.Module):
         temperature: tau of Eq. 2.
         reduction: "mean" averages PatchNCE over patches and taps and halves the sum of its x and y terms, as
             the released CUT code does; "sum" is Eq. 1 and 3 as printed, heavier by patches * taps * 2.
+        flip_equivariance: G is given every second image, at random, mirrored, and its output's features are mirrored
+            back before they meet the image's own (FastCUT).
     """
+
+    generators_first = False
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class CUT(nn.Module):
         lambda_y: float,
         temperature: float,
         reduction: Literal["mean", "sum"],
+        flip_equivariance: bool,
     ) -> None:
         super().__init__()
         for name, weight in (("lambda_gan", lambda_gan), ("lambda_x", lambda_x), ("lambda_y", lambda_y)):
@@ -85,6 +92,7 @@ class CUT(nn.Module):
         self.lambda_y = lambda_y
         self.temperature = temperature
         self.reduction = reduction
+        self.flip_equivariance = flip_equivariance
 
     def translator(self) -> Generator:
         """G."""
@@ -96,12 +104,19 @@ class CUT(nn.Module):
         if self.lambda_y > 0:
             inputs = torch.cat([batch.x, batch.y])
             key_B = torch.cat([batch.key, noise.fork(batch.key, _Y_STREAM)])
-        features = self.G.encoder(inputs)
-        outputs = self.G.decoder(features["block5"])
+        if self.flip_equivariance:
+            mirrored = noise.uniform(key_B, 1, _MIRROR_STREAM)[:, :, None, None] < 0.5
+            outputs = self.G(_mirror(inputs, mirrored))
+            with torch.no_grad():
+                features = self.G.encoder(inputs)
+        else:
+            mirrored = None
+            features = self.G.encoder(inputs)
+            outputs = self.G.decoder(features["block5"])
         # G is stepped only after the terms: these activations are the keys, and encoding x, y again would repeat them
         features = {tap: x_BCHW.detach() for tap, x_BCHW in features.items()}
         places = self.H.choose(features, self.H.score(features, key_B), key_B, batch.progress)
-        return CUTState(inputs, outputs, features, places, batch.y)
+        return CUTState(outputs, mirrored, features, places, batch.y)
 
     def generator_terms(self, state: CUTState) -> dict[str, Tensor]:
         """Weighted `gan`, `nce_x` and, where lambda_y > 0, `nce_y`."""
@@ -125,7 +140,10 @@ class CUT(nn.Module):
         Query: the encoder's features of the output. Key: those of the input, without graph. Negatives come
         from the same image only.
         """
-        query = self.H(self.G.encoder(state.outputs), state.places)
+        features = self.G.encoder(state.outputs)
+        if state.mirrored is not None:
+            features = {tap: _mirror(x_BCHW, state.mirrored) for tap, x_BCHW in features.items()}
+        query = self.H(features, state.places)
         with torch.no_grad():
             key = self.H(state.features, state.places)
         losses = []
@@ -156,3 +174,7 @@ class CUT(nn.Module):
     def discriminator_parameters(self) -> Iterator[nn.Parameter]:
         """Of D."""
         yield from self.D.parameters()
+
+
+def _mirror(x_BCHW: Tensor, mirrored_B111: Tensor) -> Tensor:
+    return torch.where(mirrored_B111, x_BCHW.flip(3), x_BCHW)

@@ -1,4 +1,4 @@
-"""The one LightningModule: it trains any method, D's step first, then G's and H's."""
+"""The one LightningModule: it trains any method, one player after the other, in the method's order."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from src.modules.schedule import linear_decay
 
 
 class Translation(LightningModule):
-    """Manual optimisation: D terms -> step; D frozen; G terms -> step; each term logged under its own name.
+    """Manual optimisation: D terms -> step, and G terms with D frozen -> step; each term logged under its own name.
 
     Args:
         method: what is trained.
@@ -70,28 +70,38 @@ class Translation(LightningModule):
 
     def training_step(self, sample: Sample, batch_idx: int) -> None:
         """One batch for both players."""
-        g_optimizer, d_optimizer = self._optimizers()
         in_epoch = int(self.trainer.num_training_batches)
         progress = self.batches / (in_epoch * (self.trainer.max_epochs or 1))
         state = self.method.forward_pass(Batch(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress))
         last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
         # the last window of an epoch may be shorter
         window = min(self.accumulate, in_epoch - batch_idx // self.accumulate * self.accumulate)
-        discriminator = list(self.method.discriminator_parameters())
-
-        d_terms = self.method.discriminator_terms(state)
-        self._descend(d_terms, d_optimizer, window, step=last)
-        # frozen, or the generators' terms would leave gradients for D's next step, and autocast would reuse D's
-        # weights as they were cast before it
-        _require_grad(discriminator, False)
-        g_terms = self.method.generator_terms(state)
-        self._descend(g_terms, g_optimizer, window, step=last)
-        _require_grad(discriminator, True)
+        if self.method.generators_first:
+            g_terms = self._train_generators(state, window, step=last)
+            d_terms = self._train_discriminators(state, window, step=last)
+        else:
+            d_terms = self._train_discriminators(state, window, step=last)
+            g_terms = self._train_generators(state, window, step=last)
 
         self.batches += 1
         if last:
             self.average.update(self.method.translator().parameters(), self.batches // self.accumulate)
         self._log_terms({**g_terms, **d_terms}, state)
+
+    def _train_generators(self, state: Any, window: int, *, step: bool) -> dict[str, Tensor]:
+        discriminators = list(self.method.discriminator_parameters())
+        # frozen, or the generators' terms would leave gradients for D's next step, and autocast would reuse D's
+        # weights as they were cast before it
+        _require_grad(discriminators, False)
+        terms = self.method.generator_terms(state)
+        self._descend(terms, self._optimizers()[0], window, step=step)
+        _require_grad(discriminators, True)
+        return terms
+
+    def _train_discriminators(self, state: Any, window: int, *, step: bool) -> dict[str, Tensor]:
+        terms = self.method.discriminator_terms(state)
+        self._descend(terms, self._optimizers()[1], window, step=step)
+        return terms
 
     def _descend(self, terms: dict[str, Tensor], optimizer: LightningOptimizer, window: int, *, step: bool) -> None:
         self.manual_backward(torch.stack(list(terms.values())).sum() / window)

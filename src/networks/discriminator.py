@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from src.networks.initialise import xavier
+from src.networks.initialise import Init, initialise
 from src.networks.resample import BlurDown
 
 
@@ -14,10 +14,11 @@ class Discriminator(nn.Module):
     Args:
         width: channels after the first convolution (64 in the paper).
         blur: blur-pooled halving as in CUT; False gives CycleGAN's strided convolutions.
-        gain: gain of the Xavier initialisation.
+        init: of the weights, see `initialise`.
+        gain: of `init`.
     """
 
-    def __init__(self, *, width: int, blur: bool, gain: float) -> None:
+    def __init__(self, *, width: int, blur: bool, init: Init, gain: float) -> None:
         super().__init__()
         if width < 1:
             raise ValueError(f"discriminator.width must be >= 1, got {width}")
@@ -34,7 +35,7 @@ class Discriminator(nn.Module):
             before = channels
         layers.append(nn.Conv2d(before, 1, 4, padding=1))
         self.body = nn.Sequential(*layers)
-        xavier(self, gain)
+        initialise(self, init, gain)
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
         """Images [B, 3, H, W] in [-1, 1] -> logits [B, 1, h, w], real towards 1 and fake towards 0."""

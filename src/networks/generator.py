@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from src.networks.initialise import xavier
+from src.networks.initialise import Init, initialise
 from src.networks.resample import BlurDown, BlurUp
 
 TAPS = ("pixels", "down1", "down2", "block1", "block5")
@@ -86,10 +86,11 @@ class Generator(nn.Module):
     Args:
         width: channels after the first convolution (64 in the paper).
         blur: blur-pooled resampling as in CUT; False gives CycleGAN's strided and transposed convolutions.
-        gain: gain of the Xavier initialisation.
+        init: of the weights, see `initialise`.
+        gain: of `init`.
     """
 
-    def __init__(self, *, width: int, blur: bool, gain: float) -> None:
+    def __init__(self, *, width: int, blur: bool, init: Init, gain: float) -> None:
         super().__init__()
         if width < 1:
             raise ValueError(f"generator.width must be >= 1, got {width}")
@@ -97,7 +98,7 @@ class Generator(nn.Module):
         self.decoder = Decoder(width, blur)
         # channels of each tap, in the order of TAPS
         self.channels = dict(zip(TAPS, (3, 2 * width, 4 * width, 4 * width, 4 * width), strict=True))
-        xavier(self, gain)
+        initialise(self, init, gain)
 
     def forward(self, x_B3HW: Tensor) -> Tensor:
         """Images [B, 3, H, W] in [-1, 1], H and W multiples of 4 -> images of the same shape and range."""

@@ -10,7 +10,7 @@ from src.errors import UserError
 from src.networks import noise
 from src.networks.attention.base import Attention
 from src.networks.attention.none import NoAttention
-from src.networks.initialise import xavier
+from src.networks.initialise import initialise
 from src.networks.selection.base import Selection
 
 
@@ -55,7 +55,7 @@ class PatchSampler(nn.Module):
                 for tap, c in channels.items()
             }
         )
-        xavier(self.heads, gain)
+        initialise(self.heads, "xavier", gain)
 
     @torch.no_grad()
     def score(self, features: Mapping[str, Tensor], key_B: Tensor) -> dict[str, Tensor]:

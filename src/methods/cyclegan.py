@@ -1,0 +1,140 @@
+"""CycleGAN (Zhu et al. 2017): two translators that undo each other; Eq. 3 and the identity loss of Sec. 5.2.
+
+G: x -> y is the translator that is kept, F: y -> x serves its training only. B images a domain.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss
+from src.losses.cycle import cycle_loss
+from src.methods.base import Batch, ScoreMap
+from src.methods.image_pool import ImagePool
+from src.networks.discriminator import Discriminator
+from src.networks.generator import Generator
+
+
+@dataclass(frozen=True)
+class CycleGANState:
+    """What one pass of both generators leaves; all images [B, 3, H, W].
+
+    `fake_y` is G(x), `cycle_x` F(G(x)), `identity_y` G(y), `shown_y` what D_y sees of the present and past G(x);
+    the others likewise. The identities are missing where their weight is 0.
+    """
+
+    x: Tensor
+    y: Tensor
+    fake_x: Tensor
+    fake_y: Tensor
+    cycle_x: Tensor
+    cycle_y: Tensor
+    identity_x: Tensor | None
+    identity_y: Tensor | None
+    shown_x: Tensor
+    shown_y: Tensor
+
+
+class CycleGAN(nn.Module):
+    """L = L_GAN(G, D_y) + L_GAN(F, D_x) + lambda_cycle (L_cyc + lambda_identity L_identity), each L over both domains.
+
+    Args:
+        generator: builds G, then F.
+        discriminator: builds D_y, then D_x.
+        lambda_cycle: weight of the cycle terms.
+        lambda_identity: weight of the identity terms as a share of lambda_cycle; 0 leaves them and their passes out.
+        pool: past outputs each discriminator is shown; 0 shows it the present ones only.
+    """
+
+    generators_first = True
+
+    def __init__(
+        self,
+        *,
+        generator: Callable[[], Generator],
+        discriminator: Callable[[], Discriminator],
+        lambda_cycle: float,
+        lambda_identity: float,
+        pool: int,
+    ) -> None:
+        super().__init__()
+        for name, weight in (("lambda_cycle", lambda_cycle), ("lambda_identity", lambda_identity)):
+            if weight < 0:
+                raise ValueError(f"{name} must be >= 0, got {weight}")
+        # G and D_y first: a seed then gives them the weights with which CUT starts
+        self.G = generator()
+        self.D_y = discriminator()
+        self.F = generator()
+        self.D_x = discriminator()
+        self.pool_y = ImagePool(pool, stream=0)
+        self.pool_x = ImagePool(pool, stream=1)
+        self.lambda_cycle = lambda_cycle
+        self.lambda_identity = lambda_identity
+
+    def translator(self) -> Generator:
+        """G."""
+        return self.G
+
+    def forward_pass(self, batch: Batch) -> CycleGANState:
+        """Both ways and back again; the pools take the new outputs."""
+        x, y = batch.x, batch.y
+        identity_x = identity_y = None
+        if self.lambda_identity > 0:
+            fake_y, identity_y = self.G(torch.cat([x, y])).split(len(x))
+            fake_x, identity_x = self.F(torch.cat([y, x])).split(len(x))
+        else:
+            fake_y, fake_x = self.G(x), self.F(y)
+        return CycleGANState(
+            x=x,
+            y=y,
+            fake_x=fake_x,
+            fake_y=fake_y,
+            cycle_x=self.F(fake_y),
+            cycle_y=self.G(fake_x),
+            identity_x=identity_x,
+            identity_y=identity_y,
+            shown_x=self.pool_x(fake_x, batch.key),
+            shown_y=self.pool_y(fake_y, batch.key),
+        )
+
+    def generator_terms(self, state: CycleGANState) -> dict[str, Tensor]:
+        """Weighted `gan_*` and `cycle_*` and, where lambda_identity > 0, `identity_*`, of both domains."""
+        terms = {
+            "gan_y": generator_loss(self.D_y(state.fake_y)),
+            "gan_x": generator_loss(self.D_x(state.fake_x)),
+            "cycle_x": self.lambda_cycle * cycle_loss(state.cycle_x, state.x),
+            "cycle_y": self.lambda_cycle * cycle_loss(state.cycle_y, state.y),
+        }
+        if state.identity_x is not None and state.identity_y is not None:
+            weight = self.lambda_cycle * self.lambda_identity
+            terms["identity_x"] = weight * cycle_loss(state.identity_x, state.x)
+            terms["identity_y"] = weight * cycle_loss(state.identity_y, state.y)
+        return terms
+
+    def discriminator_terms(self, state: CycleGANState) -> dict[str, Tensor]:
+        """The halves `d_fake_y` and `d_real_y` of D_y's loss, and D_x's."""
+        return {**_halves(self.D_y, "y", state.shown_y, state.y), **_halves(self.D_x, "x", state.shown_x, state.x)}
+
+    def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
+        """None: no patches are sampled."""
+        return {}
+
+    def generator_parameters(self) -> Iterator[nn.Parameter]:
+        """Of G and F."""
+        yield from self.G.parameters()
+        yield from self.F.parameters()
+
+    def discriminator_parameters(self) -> Iterator[nn.Parameter]:
+        """Of D_y and D_x."""
+        yield from self.D_y.parameters()
+        yield from self.D_x.parameters()
+
+
+def _halves(discriminator: Discriminator, domain: str, shown: Tensor, real: Tensor) -> dict[str, Tensor]:
+    fake_logits, real_logits = discriminator(torch.cat([shown, real])).split(len(real))
+    return {
+        f"d_fake_{domain}": discriminator_loss_fake(fake_logits),
+        f"d_real_{domain}": discriminator_loss_real(real_logits),
+    }
