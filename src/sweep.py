@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 
 class RefuseEmpty(Callback):
-    """Ends `python -m src.train -m 'table1=glob(x*)'` with one line and exit code 1; Hydra would run nothing, silently."""
+    """Ends `-m table1=glob(x*)` with one line and exit code 1, where Hydra would run nothing and say nothing."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before any job and any folder."""

@@ -14,6 +14,9 @@ from src.errors import UserError
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+METHODS = sorted(path.stem for path in (CONF / "method").glob("*.yaml"))
+ROWS = sorted(path.stem for path in (CONF / "table1").glob("*.yaml"))
+FLAVOURS = {"fastcut": "cut", "cyclegan_original": "cyclegan"}
 # given by the code that builds them, not by a yaml
 SUPPLIED = {
     "src.networks.patch_sampler.PatchSampler": {"channels"},
@@ -38,7 +41,7 @@ SUPPLIED = {
 
 
 def choices() -> list[str]:
-    groups = [path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment"]
+    groups = [path for path in CONF.iterdir() if path.is_dir() and path.name not in ("experiment", "table1")]
     return sorted(f"{group.name}={path.stem}" for group in groups for path in group.glob("*.yaml"))
 
 
@@ -66,14 +69,24 @@ def test_a_yaml_writes_out_exactly_the_arguments_of_what_it_builds(choice: str):
 @pytest.mark.parametrize("name", ["attention", "selection", "generator", "discriminator", "method"])
 def test_a_yaml_has_the_stem_of_the_file_it_builds(name: str):
     for path in (CONF / name).glob("*.yaml"):
+        if path.stem in FLAVOURS:
+            continue
         target = OmegaConf.load(path)
         target = (target.module if name == "attention" else target)["_target_"]
         assert target.split(".")[-2] == path.stem
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_presets_only_override(experiment: str):
-    assert "_target_" not in (CONF / "experiment" / f"{experiment}.yaml").read_text()
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(CONF / "experiment").iterdir(),
+        *(CONF / "table1").iterdir(),
+        *(CONF / "method" / f"{f}.yaml" for f in FLAVOURS),
+    ],
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
+)
+def test_presets_rows_and_flavours_only_override(path: Path):
+    assert "_target_:" not in path.read_text()
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -82,6 +95,71 @@ def test_every_preset_combines_with_every_attention(experiment: str, attention: 
     composed = config(f"experiment={experiment}", f"attention={attention}", "data.root=/somewhere")
     assert isinstance(composed.optimizer.lr, float)
     runs.build_method(OmegaConf.merge(composed, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("choice", [f"method={name}" for name in METHODS] + [f"table1={name}" for name in ROWS])
+def test_every_preset_combines_with_every_method_and_row(experiment: str, choice: str):
+    composed = config(f"experiment={experiment}", choice, "data.root=/somewhere")
+    runs.build_method(OmegaConf.merge(composed, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_rows_of_the_table_differ_in_nothing_but_their_method(experiment: str):
+    rest = []
+    for row in ROWS:
+        composed = config(f"table1={row}", f"experiment={experiment}", "data.root=/somewhere")
+        assert composed.variant == row
+        settings = OmegaConf.to_container(composed, resolve=True)
+        assert isinstance(settings, dict)
+        of_method = settings.pop("method")
+        # what both methods have is the same too
+        rest.append({**settings, "networks": [of_method["generator"], of_method["discriminator"]]})
+        assert rest[-1].pop("variant") == row
+        rest[-1].pop("attention")
+        rest[-1]["sampler"] = {k: v for k, v in settings["sampler"].items() if k not in ("attention", "taps")}
+    assert len(rest) == 6
+    assert all(settings == rest[0] for settings in rest)
+
+
+def test_the_four_attentions_and_cut_share_one_objective():
+    methods = [
+        OmegaConf.to_container(config(f"table1={row}").method, resolve=True) for row in ROWS if row != "cyclegan"
+    ]
+    for method in methods:
+        assert isinstance(method, dict)
+        del method["sampler"]["attention"], method["sampler"]["taps"]
+    assert all(method == methods[0] for method in methods)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "variant"),
+    [
+        ([], "triplet"),
+        (["attention=none"], "cut"),
+        (["method=cyclegan", "attention=bam"], "cyclegan"),
+        (["method=cyclegan_original"], "cyclegan_original"),
+        (["method=fastcut"], "fastcut"),
+        (["method=fastcut", "attention=self"], "fastcut_self"),
+        (["table1=external", "variant=mine"], "mine"),
+        (["table1=cut", "attention=bam"], "bam"),
+    ],
+)
+def test_the_row_of_a_run_follows_from_its_choices(overrides: list[str], variant: str):
+    assert config(*overrides).variant == variant
+
+
+@pytest.mark.parametrize(
+    ("method", "epochs", "decaying"),
+    [("cut", 400, 200), ("cyclegan", 400, 200), ("cyclegan_original", 200, 100), ("fastcut", 200, 50)],
+)
+def test_a_method_keeps_its_schedule_at_full_size_and_yields_in_miniature(method: str, epochs: int, decaying: int):
+    full = config(f"method={method}", "experiment=paper", "data.root=/datasets")
+    assert (full.trainer.max_epochs, full.trainer.max_epochs * full.module.decay) == (epochs, decaying)
+    assert config(f"method={method}").trainer.max_epochs == 5
+    assert (
+        config(f"method={method}", "experiment=paper", "data.root=/d", "trainer.max_epochs=3").trainer.max_epochs == 3
+    )
 
 
 def test_the_papers_printed_values():
@@ -152,6 +230,9 @@ def test_an_unknown_key_is_refused():
         (["method.temperature=0"], "temperature must be > 0"),
         (["method.lambda_x=-1"], "lambda_x must be >= 0"),
         (["method.reduction=median"], "reduction must be mean or sum"),
+        (["generator.init=kaiming"], "init must be xavier or normal, got 'kaiming'"),
+        (["method=cyclegan", "method.lambda_identity=-1"], "lambda_identity must be >= 0"),
+        (["method=cyclegan", "method.pool=-1"], "pool must be >= 0"),
         (["sampler.embedding=0"], "embedding must be >= 1"),
     ],
 )

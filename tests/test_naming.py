@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.naming import LONGEST, run_dir, run_name
+from src.naming import LONGEST, run_dir, run_name, variant
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from src.naming import LONGEST, run_dir, run_name
         ([], "default"),
         (["attention=triplet"], "triplet"),
         (["attention=triplet", "seed=1"], "triplet_seed-1"),
+        (["table1=cyclegan", "seed=2"], "cyclegan_seed-2"),
         (["trainer.max_epochs=2", "attention=self"], "self_max_epochs-2"),
         (["optimizer.lr=2.0e-4"], "lr-2.0e-4"),
         (["resume=outputs/x", "seed=2"], "seed-2"),
@@ -39,3 +40,17 @@ def test_a_name_never_leaves_its_folder(override: str):
 def test_a_resumed_run_keeps_its_folder():
     assert run_dir("outputs/mine", "outputs/fresh") == "outputs/mine"
     assert run_dir(None, "outputs/fresh") == "outputs/fresh"
+
+
+@pytest.mark.parametrize(
+    ("method", "attention", "name"),
+    [
+        ("src.methods.cut.CUT", "src.networks.attention.triplet.TripletAttention", "triplet"),
+        ("src.methods.cut.CUT", "src.networks.attention.none.NoAttention", "cut"),
+        ("src.methods.cyclegan.CycleGAN", "src.networks.attention.triplet.TripletAttention", "cyclegan"),
+        ("fastcut", "none", "fastcut"),
+        ("fastcut", "bam", "fastcut_bam"),
+    ],
+)
+def test_a_row_bears_the_name_of_what_was_chosen(method: str, attention: str, name: str):
+    assert variant(method, attention) == name

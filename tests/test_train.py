@@ -127,6 +127,10 @@ def final_state(folder: Path) -> dict[str, torch.Tensor]:
     for number, optimizer in enumerate(saved["optimizer_states"]):
         for key, moments in optimizer["state"].items():
             state |= {f"optimizer{number}.{key}.{name}": value for name, value in moments.items()}
+    for key, value in saved["state_dict"].items():
+        if key.endswith("_extra_state"):
+            assert len(value["images"]) == 2  # as many as the pools of the tests hold
+            state[key] = value["images"]
     return state
 
 
@@ -155,6 +159,8 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
         ([5], ["attention=triplet", "selection=gumbel"]),  # at the last batch of the first epoch
         ([8, 10], ["attention=none", "data.num_workers=2"]),  # twice in the second, with workers
         ([3], ["attention=self", "module.accumulate=2", "trainer.max_epochs=3"]),  # between two steps' batches
+        ([1, 8], ["method=cyclegan", "method.pool=2"]),  # with pools that have just filled, and that exchange
+        ([4], ["method=fastcut"]),
     ],
 )
 def test_a_stopped_and_resumed_run_ends_bit_identical(

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from src.methods.cut import CUT
+from src.networks import noise
+from src.networks.attention.none import NoAttention
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, batch, cut
 
 
@@ -91,6 +93,51 @@ def test_without_identity_term_nce_keeps_its_full_weight_and_y_is_never_generate
     assert list(terms) == ["gan", "nce_x"]
     expected = by_hand(method, data.x.double(), data.y.double(), state.places, state.places)
     assert float(terms["nce_x"].detach()) == pytest.approx(10 * expected["x_mean"], rel=1e-10)
+
+
+def mirrored(keys_B: Tensor) -> list[bool]:
+    return [float(noise.uniform(key[None], 1, 0x6D)[0, 0]) < 0.5 for key in keys_B]
+
+
+def test_flip_equivariance_by_hand():
+    """Keys of x as it is, queries of G(mirrored x) mirrored back: a loop over taps, images and patches."""
+    method = cut("attention=none", "method.lambda_x=10", "method.lambda_y=0", "method.flip_equivariance=true").double()
+    data = batch(size=4)
+    x = data.x.double()
+    state = method.forward_pass(type(data)(x, data.y.double(), data.key, 0.0))
+    flips = mirrored(data.key)
+    assert 0 < sum(flips) < 4
+    total = 0.0
+    with torch.no_grad():
+        for b, flip in enumerate(flips):
+            fake = method.G(x[b : b + 1].flip(3) if flip else x[b : b + 1])
+            torch.testing.assert_close(state.fake[b : b + 1], fake, atol=1e-12, rtol=0)
+            queries, keys = method.G.encoder(fake), method.G.encoder(x[b : b + 1])
+            for tap, key_feature in keys.items():
+                query_feature = queries[tap].flip(3) if flip else queries[tap]
+                z = [
+                    F.normalize(method.H.heads[tap](feature[0].flatten(1)[:, state.places[tap][b]].T), dim=1, eps=1e-7)
+                    for feature in (query_feature, key_feature)
+                ]
+                for s in range(8):
+                    logits = [float(z[0][s] @ z[1][n]) / 0.07 for n in range(8)]
+                    total += log(sum(torch.tensor(logits, dtype=torch.float64).exp().tolist())) - logits[s]
+    assert float(method.generator_terms(state)["nce_x"].detach()) == pytest.approx(10 * total / (4 * 5 * 8), rel=1e-10)
+
+
+def test_half_of_the_images_are_mirrored_each_by_its_own_key():
+    method = cut("method=fastcut")
+    state = method.forward_pass(batch(size=2))
+    assert state.mirrored is not None
+    assert state.mirrored.flatten().tolist() == mirrored(batch(size=2).key)
+    # binomial: deviation 16
+    assert abs(sum(mirrored(torch.arange(1000) * 7919)) - 500) < 64
+
+
+def test_fastcut_has_its_authors_settings():
+    method = cut("method=fastcut")
+    assert (method.lambda_x, method.lambda_y, method.flip_equivariance) == (10, 0, True)
+    assert {type(module) for module in method.H.attention.values()} == {NoAttention}
 
 
 def test_sources_are_encoded_once_and_outputs_once():

@@ -24,7 +24,12 @@ def test_verdicts_see_84_pixels_with_blur_pool_and_70_without(blur: bool, expect
 
 
 def test_gives_the_references_30_by_30_map_at_256():
-    assert Discriminator(width=2, blur=True, init="xavier", gain=0.02)(torch.randn(1, 3, 256, 256)).shape == (1, 1, 30, 30)
+    assert Discriminator(width=2, blur=True, init="xavier", gain=0.02)(torch.randn(1, 3, 256, 256)).shape == (
+        1,
+        1,
+        30,
+        30,
+    )
 
 
 def test_refuses_images_too_small_to_judge():
