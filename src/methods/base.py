@@ -15,13 +15,13 @@ class Batch:
         x: source images [B, 3, H, W] in [-1, 1].
         y: target images, the same shape and range; x[b] and y[b] have nothing to do with each other.
         key: int64 [B], one key a sample, a function of (seed, epoch, sample index).
-        progress: share of training done, in [0, 1].
+        progress: share of training done, in [0, 1]; a scalar tensor where a step is recorded.
     """
 
     x: Tensor
     y: Tensor
     key: Tensor
-    progress: float
+    progress: float | Tensor
 
 
 class ScoreMap(NamedTuple):
@@ -43,6 +43,10 @@ class Method(Protocol[S]):
     """
 
     generators_first: bool
+
+    @property
+    def settled(self) -> bool:
+        """Whether every later step does the same operations as the next one."""
 
     def translator(self) -> nn.Module:
         """The network x -> y that is kept, averaged and evaluated."""

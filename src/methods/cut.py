@@ -62,6 +62,7 @@ class CUT(nn.Module):
     """
 
     generators_first = False
+    settled = True
 
     def __init__(
         self,

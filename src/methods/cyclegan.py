@@ -73,6 +73,11 @@ class CycleGAN(nn.Module):
         self.lambda_cycle = lambda_cycle
         self.lambda_identity = lambda_identity
 
+    @property
+    def settled(self) -> bool:
+        """Whether both pools are full."""
+        return self.pool_x.full and self.pool_y.full
+
     def translator(self) -> Generator:
         """G."""
         return self.G

@@ -30,6 +30,11 @@ class ImagePool(nn.Module):
         self.stream = stream
         self.images = torch.empty(0)
 
+    @property
+    def full(self) -> bool:
+        """Whether it holds as many images as it ever will."""
+        return len(self.images) == self.size
+
     @torch.no_grad()
     def forward(self, image_B3HW: Tensor, key_B: Tensor) -> Tensor:
         """What D is shown instead of the new images: [B, 3, H, W] without graph; the pool moves on."""

@@ -16,6 +16,7 @@ from src.errors import UserError
 from src.methods.base import Batch, Method
 from src.metrics.coverage import coverage, mean_distance
 from src.modules.average import WeightAverage
+from src.modules.cuda_graph import CudaGraph
 from src.modules.schedule import linear_decay
 
 
@@ -29,6 +30,8 @@ class Translation(LightningModule):
         ema_decay: of the translator's weight average.
         accumulate: batches whose gradients are summed before either player steps. D's new weights are seen by
             G from the next window on, whereas one joint batch would show them at once.
+        channels_last: keep weights, and so features, with channels innermost in memory.
+        cuda_graph: record the step once and replay it; one GPU, and an optimiser that is `capturable`.
     """
 
     def __init__(
@@ -39,18 +42,25 @@ class Translation(LightningModule):
         decay: float,
         ema_decay: float,
         accumulate: int,
+        channels_last: bool,
+        cuda_graph: bool,
     ) -> None:
         super().__init__()
         if not 0 <= decay <= 1:
             raise UserError(f"module.decay must lie in [0, 1], got {decay}")
         if accumulate < 1:
             raise UserError(f"module.accumulate must be >= 1, got {accumulate}")
+        if cuda_graph and accumulate > 1:
+            raise UserError("module.cuda_graph records whole steps; set module.accumulate=1 and raise data.batch_size")
         self.automatic_optimization = False
         self.method = method
         self.average = WeightAverage(method.translator(), decay=ema_decay)
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
         self.optimizer = optimizer
         self.decay = decay
         self.accumulate = accumulate
+        self.cuda_graph = CudaGraph(self._update, lambda: method.settled) if cuda_graph else None
         self._started, self._seconds_before = time.monotonic(), 0.0
         self.batches = 0  # of all epochs; Lightning's global_step counts optimiser steps, two a batch
 
@@ -72,21 +82,44 @@ class Translation(LightningModule):
         """One batch for both players."""
         in_epoch = int(self.trainer.num_training_batches)
         progress = self.batches / (in_epoch * (self.trainer.max_epochs or 1))
-        state = self.method.forward_pass(Batch(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress))
+        batch = Batch(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress)
         last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
-        # the last window of an epoch may be shorter
-        window = min(self.accumulate, in_epoch - batch_idx // self.accumulate * self.accumulate)
-        if self.method.generators_first:
-            g_terms = self._train_generators(state, window, step=last)
-            d_terms = self._train_discriminators(state, window, step=last)
+        if self.cuda_graph is None:
+            # the last window of an epoch may be shorter
+            window = min(self.accumulate, in_epoch - batch_idx // self.accumulate * self.accumulate)
+            terms, state = self._update(batch, window, step=last)
         else:
-            d_terms = self._train_discriminators(state, window, step=last)
-            g_terms = self._train_generators(state, window, step=last)
+            terms, state = self.cuda_graph(batch)
 
         self.batches += 1
         if last:
             self.average.update(self.method.translator().parameters(), self.batches // self.accumulate)
-        self._log_terms({**g_terms, **d_terms}, state)
+        self._log_terms(terms, state)
+
+    def _update(self, batch: Batch, window: int = 1, *, step: bool = True) -> tuple[dict[str, Tensor], Any]:
+        """The terms of both players, whose gradients were added, and what the forward pass left."""
+        state = self.method.forward_pass(batch)
+        if self.method.generators_first:
+            g_terms = self._train_generators(state, window, step=step)
+            d_terms = self._train_discriminators(state, window, step=step)
+        else:
+            d_terms = self._train_discriminators(state, window, step=step)
+            g_terms = self._train_generators(state, window, step=step)
+        return {name: term.detach() for name, term in {**g_terms, **d_terms}.items()}, state
+
+    def on_train_start(self) -> None:
+        """Let the rate be read from the device, where a recorded step can see it change."""
+        if self.cuda_graph is None:
+            return
+        if self.device.type != "cuda" or self.trainer.world_size > 1 or self.trainer.precision == "16-mixed":
+            raise UserError("module.cuda_graph needs one NVIDIA GPU and no loss scaling; set it to false")
+        for optimizer in self._optimizers():
+            for group in optimizer.param_groups:
+                if not group.get("capturable", False):
+                    raise UserError(
+                        "module.cuda_graph needs an optimiser that can be recorded: optimizer.capturable=true"
+                    )
+                group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
 
     def _train_generators(self, state: Any, window: int, *, step: bool) -> dict[str, Tensor]:
         discriminators = list(self.method.discriminator_parameters())
@@ -115,8 +148,9 @@ class Translation(LightningModule):
         return optimizers
 
     def _log_terms(self, terms: dict[str, Tensor], state: Any) -> None:
-        values = {f"train/{name}": term.detach() for name, term in terms.items()}
-        self.log_dict(values, prog_bar=False)
+        # copies: a recorded step overwrites its results
+        values = torch.stack(list(terms.values())).unbind()
+        self.log_dict({f"train/{name}": value for name, value in zip(terms, values, strict=True)}, prog_bar=False)
         places = getattr(state, "places", None)
         if places is None or self.batches % log_interval(self.trainer):
             return

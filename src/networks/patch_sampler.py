@@ -69,7 +69,7 @@ class PatchSampler(nn.Module):
 
     @torch.no_grad()
     def choose(
-        self, features: Mapping[str, Tensor], scores: Mapping[str, Tensor], key_B: Tensor, progress: float
+        self, features: Mapping[str, Tensor], scores: Mapping[str, Tensor], key_B: Tensor, progress: float | Tensor
     ) -> dict[str, Tensor]:
         """Places [B, N] at every tap, chosen on the source image's features, an image at a time.
 

@@ -20,7 +20,7 @@ class Selection(ABC):
             raise ValueError(f"patches must be >= 2 to have a negative, got {patches}")
         self.patches = patches
 
-    def __call__(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+    def __call__(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
         """Places [B, N], int64, each in [0, P).
 
         Args:
@@ -34,5 +34,5 @@ class Selection(ABC):
         return self.select(score_BP, grid, key_B, progress)
 
     @abstractmethod
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
         """As `__call__`, with at least N places."""

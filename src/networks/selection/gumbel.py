@@ -28,7 +28,7 @@ class Gumbel(Selection):
         self.start = start
         self.end = end
 
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
         """[B, P] -> [B, N]."""
         temperature = self.start * (self.end / self.start) ** progress
         # measured from the highest, not the mean: the order is the same, and equal scores give 0 without rounding

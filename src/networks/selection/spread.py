@@ -24,7 +24,7 @@ class Spread(Selection):
             raise ValueError(f"separation must be >= 0, got {separation}")
         self.separation = separation
 
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
         """[B, P] -> [B, N]."""
         radius = round(self.separation * sqrt(score_BP.shape[1] / self.patches))
         score_B1HW = score_BP.unflatten(1, grid)[:, None]

@@ -8,6 +8,6 @@ from src.networks.selection.base import Selection
 class TopK(Selection):
     """The N highest scores."""
 
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float) -> Tensor:
+    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
         """[B, P] -> [B, N]."""
         return score_BP.topk(self.patches).indices
