@@ -275,6 +275,7 @@ def overrides_for(root: Path) -> list[str]:
         ("metrics.scores.side=8", r"metrics\.side must be >= 16"),
         ("metrics.scores.seeds=0", r"metrics\.seeds must be >= 1"),
         ("module.accumulate=0", r"module\.accumulate must be >= 1"),
+        ("module.cuda_graph=true", r"module\.cuda_graph needs one NVIDIA GPU"),
         ("module.decay=2", r"module\.decay must lie in"),
         ("module.ema_decay=1", r"module\.ema_decay must lie in"),
         ("callbacks.checkpoint.every_n_batches=0", r"callbacks\.checkpoint\.every_n_batches must be >= 1"),
