@@ -9,6 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from src.networks.initialise import Init, initialise
+from src.networks.reflect import Reflect
 from src.networks.resample import BlurDown, BlurUp
 
 TAPS = ("pixels", "down1", "down2", "block1", "block5")
@@ -29,11 +30,11 @@ class ResBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.ReflectionPad2d(1),
+            Reflect(1),
             nn.Conv2d(channels, channels, 3),
             nn.InstanceNorm2d(channels),
             nn.ReLU(inplace=True),
-            nn.ReflectionPad2d(1),
+            Reflect(1),
             nn.Conv2d(channels, channels, 3),
             nn.InstanceNorm2d(channels),
         )
@@ -49,7 +50,7 @@ class Encoder(nn.Module):
 
     def __init__(self, width: int, blur: bool) -> None:
         super().__init__()
-        self.pad = nn.ReflectionPad2d(3)
+        self.pad = Reflect(3)
         self.stem = nn.Sequential(nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(inplace=True))
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1)
         self.after1 = _norm_relu(2 * width, BlurDown(2 * width) if blur else None)
@@ -122,6 +123,6 @@ def _decoder(width: int, blur: bool) -> Iterator[nn.Module]:
             yield nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1)
         yield nn.InstanceNorm2d(narrow)
         yield nn.ReLU(inplace=True)
-    yield nn.ReflectionPad2d(3)
+    yield Reflect(3)
     yield nn.Conv2d(width, 3, 7)
     yield nn.Tanh()

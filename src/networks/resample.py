@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from src.networks.reflect import reflect
+
 
 class BlurDown(nn.Module):
     """Halve H and W: reflect by one, blur with [1, 2, 1] x [1, 2, 1] / 16, keep every second place."""
@@ -17,7 +19,7 @@ class BlurDown(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, ceil(H / 2), ceil(W / 2)]."""
-        padded = F.pad(x_BCHW, (1, 1, 1, 1), mode="reflect")
+        padded = reflect(x_BCHW, 1)
         return F.conv2d(padded, self.kernel.to(x_BCHW.dtype), stride=2, groups=x_BCHW.shape[1])
 
 
