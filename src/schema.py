@@ -1,6 +1,7 @@
 """The root of a configuration, typed: what no class below it owns."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -75,6 +76,8 @@ def check(config: DictConfig) -> None:
     _demand(
         every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
     )
+    csv = config.metrics.per_image
+    _demand(csv is None or Path(csv).name == csv, "metrics.per_image", csv, "be a file name, put into the run folder")
 
 
 def _demand(holds: bool, name: str, value: Any, rule: str) -> None:

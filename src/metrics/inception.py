@@ -1,4 +1,4 @@
-"""Inception v3 features by torch-fidelity: its TensorFlow weights, its resize, so its numbers."""
+"""Inception v3 features and logits by torch-fidelity: its TensorFlow weights, its resize, so its numbers."""
 
 import hashlib
 from pathlib import Path
@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
 from src.errors import UserError
+from src.metrics.extractor import Embedding
 
 _REMEDY = "give a path with extractor.weights=<file>, or choose extractor=efficientnet_lite0"
 
 
 class Inception(nn.Module):
-    """2,048 globally pooled features; scores made of them bear the bare names.
+    """2,048 globally pooled features and the logits; scores made of them bear the bare names.
 
     Args:
         weights: torch-fidelity's weights file (weights-inception-2015-12-05-6726825d.pth); None downloads it
@@ -25,6 +26,8 @@ class Inception(nn.Module):
 
     name = "inception"
     suffix = ""
+    width = 2048
+    classifies = True
 
     def __init__(self, *, weights: str | None) -> None:
         super().__init__()
@@ -33,16 +36,18 @@ class Inception(nn.Module):
         _check(path)
         self.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         try:
-            self.network = FeatureExtractorInceptionV3("inception", ["2048"], str(path))
+            self.network = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(path))
         except RuntimeError as error:
             raise UserError(f"{path}: not the weights of torch-fidelity's Inception; {_REMEDY}") from error
         self.eval().requires_grad_(False)
 
     @torch.no_grad()
-    def forward(self, images_B3HW: Tensor) -> Tensor:
-        """uint8 RGB images [B, 3, H, W] of any size -> float32 features [B, 2048]."""
-        features: Tensor = self.network(images_B3HW)[0]
-        return features
+    def forward(self, images_B3HW: Tensor) -> Embedding:
+        """uint8 RGB images [B, 3, H, W] of any size -> float32 features [B, 2048], logits [B, 1008].
+
+        The logits are without the last layer's bias, as IS takes them.
+        """
+        return Embedding(*self.network(images_B3HW))
 
 
 def _check(path: Path) -> None:

@@ -35,9 +35,9 @@ def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seed: int) -> Distance
     but falls with their number: read it beside a floor of the same n.
 
     Args:
-        x_NCHW: images, any range as long as it is the same for both; computed in float32.
+        x_NCHW: images, any range as long as it is the same for both; computed in float32, on their device.
         y_NCHW: the same shape.
-        seed: of places and directions.
+        seed: of places and directions; drawn on the CPU, so that every device sees the same.
 
     Raises ValueError for sets of different shape, or smaller than 16 x 16.
     """
@@ -49,7 +49,7 @@ def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seed: int) -> Distance
     unit, std = [], []
     for x_level, y_level in zip(laplacian_pyramid(x_NCHW), laplacian_pyramid(y_NCHW), strict=True):
         x_ND, y_ND = (normalise(patches(level, draws)) for level in (x_level, y_level))
-        direction_DK = torch.randn(x_ND.shape[1], DIRECTIONS, generator=draws)
+        direction_DK = torch.randn(x_ND.shape[1], DIRECTIONS, generator=draws).to(x_ND.device)
         # both scales from one projection: a direction's length is a factor of its distances
         distance_K = (_sorted_projection(x_ND, direction_DK) - _sorted_projection(y_ND, direction_DK)).abs().mean(0)
         unit.append((distance_K / direction_DK.norm(dim=0)).mean())
@@ -70,7 +70,7 @@ def laplacian_pyramid(images_NCHW: Tensor) -> list[Tensor]:
 
 def blur(images_NCHW: Tensor) -> Tensor:
     """Convolution with [1, 4, 6, 4, 1] x [1, 4, 6, 4, 1] / 256, borders mirrored without repeating the edge."""
-    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=images_NCHW.dtype) / 16
+    row = images_NCHW.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     kernel = (row[:, None] * row).expand(images_NCHW.shape[1], 1, 5, 5)
     return F.conv2d(F.pad(images_NCHW, (2, 2, 2, 2), mode="reflect"), kernel, groups=images_NCHW.shape[1])
 
@@ -85,10 +85,11 @@ def enlarge(images_NCHW: Tensor, shape: torch.Size) -> Tensor:
 def patches(level_NCHW: Tensor, draws: torch.Generator) -> Tensor:
     """128 patches of 7x7 at random places of every image: [N * 128, C, 7, 7]."""
     count, _, height, width = level_NCHW.shape
-    rows = torch.randint(height - PATCH + 1, (count, PATCHES, 1, 1), generator=draws)
-    columns = torch.randint(width - PATCH + 1, (count, PATCHES, 1, 1), generator=draws)
-    step = torch.arange(PATCH)
-    image = torch.arange(count)[:, None, None, None]
+    where = level_NCHW.device
+    rows = torch.randint(height - PATCH + 1, (count, PATCHES, 1, 1), generator=draws).to(where)
+    columns = torch.randint(width - PATCH + 1, (count, PATCHES, 1, 1), generator=draws).to(where)
+    step = torch.arange(PATCH, device=where)
+    image = torch.arange(count, device=where)[:, None, None, None]
     taken_NPhwC = level_NCHW.permute(0, 2, 3, 1)[image, rows + step[:, None], columns + step]
     return taken_NPhwC.flatten(0, 1).permute(0, 3, 1, 2)
 
