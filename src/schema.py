@@ -58,6 +58,27 @@ class TranslateConfig:
     accelerator: str = "auto"
 
 
+@dataclass
+class EvaluateConfig:
+    """Root of conf/evaluate.yaml.
+
+    Attributes:
+        real: folder of images, at any depth.
+        fake: folder of the images that are compared with them.
+        side: of the squares all images are resized to; None leaves them to the extractor as they are.
+        per_image: CSV to write, a line for each image of `fake`.
+        accelerator: cpu, cuda, mps, or auto.
+    """
+
+    real: str = MISSING
+    fake: str = MISSING
+    side: int | None = None
+    per_image: str | None = None
+    accelerator: str = "auto"
+    extractor: Any = MISSING
+    metrics: Any = MISSING
+
+
 def check(config: DictConfig) -> None:
     """Refuse, before anything is read or written, values no constructor below refuses in words of its own."""
     trainer = config.trainer
@@ -94,3 +115,4 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="translate_schema", node=TranslateConfig)
+    store.store(name="evaluate_schema", node=EvaluateConfig)

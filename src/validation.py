@@ -90,10 +90,9 @@ class Validation:
 
     def _gather(self, name: str, files: Sequence[Path], where: torch.device) -> ImageSet:
         if name not in self._gathered:
-            preparation = (
-                f"{self.transforms.fit} {self.transforms.height}x{self.transforms.width} {self.transforms.load}"
-            )
-            self._gathered[name] = self.scores.gather_files(files, self._read, preparation, where)
+            how = f"{self.transforms.fit} {self.transforms.height}x{self.transforms.width} {self.transforms.load}"
+            gather = self.scores.gather_files
+            self._gathered[name] = gather(files, self._read, where, name=name, preparation=how)
         return self._gathered[name]
 
     @torch.no_grad()

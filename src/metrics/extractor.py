@@ -1,9 +1,17 @@
 """What every extractor of features offers, and how a weights file from anywhere is read."""
 
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
+
+from src.errors import UserError
+
+REMEDY = "give a path with extractor.weights=<file>, or choose extractor=efficientnet_lite0"
 
 
 class Embedding(NamedTuple):
@@ -35,3 +43,23 @@ class Extractor(Protocol):
 
     def to(self, where: torch.device) -> object:
         """Move the network."""
+
+
+def read_weights(path: Path, what: str) -> tuple[Mapping[str, Tensor], str]:
+    """The tensors of a weights file, safetensors or torch's, and its sha256; nothing in the file is run.
+
+    Raises UserError, naming `what` it should hold, if it is missing or holds anything but named tensors.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no {what} weights there; {REMEDY}")
+    try:
+        if path.suffix == ".safetensors":
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load fails in many ways on what is not its own
+        raise UserError(f"{path}: not a plain weights file; {REMEDY}") from error
+    if not (isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())):
+        raise UserError(f"{path}: not a dictionary of tensors; {REMEDY}")
+    with path.open("rb") as file:
+        return content, hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+from tqdm import tqdm
 
 from src.errors import UserError
 from src.metrics.cache import FeatureCache, content_key
@@ -16,7 +17,7 @@ from src.metrics.extractor import Embedding, Extractor
 from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet, embed, exact, square, to_bytes
 from src.metrics.kid import kid_contributions
-from src.metrics.shards import from_first, join, share
+from src.metrics.shards import from_first, join, rank, share
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,11 @@ class Scores:
         self.names = [name for name in ranking if name]
         self._warned = False
 
+    def deviation(self, name: str) -> str:
+        """The name under which the deviation of one of `names` goes; FID has none."""
+        base = name.removesuffix(self.extractor.suffix)
+        return f"{base}_spread" if base.startswith("swd") else f"{base}_std{self.extractor.suffix}"
+
     def gather(self, images: Iterable[Tensor], count: int, where: torch.device, key: str | None = None) -> ImageSet:
         """An image set of this rank's share of `count` images, joined with those of all other ranks.
 
@@ -115,15 +121,16 @@ class Scores:
         return ImageSet(join(torch.stack(squares), count, where), join(embedding.features, count, where), logits)
 
     def gather_files(
-        self, files: Sequence[Path], read: Callable[[Path], Tensor], preparation: str, where: torch.device
+        self, files: Sequence[Path], read: Callable[[Path], Tensor], where: torch.device, *, name: str, preparation: str
     ) -> ImageSet:
         """An image set of files, each rank reading its share; their features are kept for the next job.
 
         Args:
             files: of the whole set.
             read: from a file to float [3, H, W] in [-1, 1].
-            preparation: says all that `read` does to a file, for the cache.
             where: the device to compute on.
+            name: of the set, beside the progress bar.
+            preparation: says all that `read` does to a file, for the cache.
         """
         own = [files[index] for index in share(len(files))]
         settings = {
@@ -135,7 +142,8 @@ class Scores:
             "device": where.type,
         }
         key = content_key(own, settings)
-        return self.gather((read(path) for path in own), len(files), where, key)
+        images = map(read, tqdm(own, desc=name, unit="image", leave=False, disable=rank() > 0))
+        return self.gather(images, len(files), where, key)
 
     def __call__(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
         """Scores by name; computed by the first rank on `where` and given to all."""
@@ -217,7 +225,7 @@ class Scores:
         count = min(len(images), len(real))
         pair = [_spaced(part.squares, count).to(where).float() for part in (images, real)]
         with exact():
-            draws = [sliced_wasserstein(*pair, seed=seed) for seed in range(self.seeds)]
+            draws = sliced_wasserstein(*pair, seeds=range(self.seeds))
         values: dict[str, float] = {}
         for scale in ("unit", "std"):
             found = [getattr(draw, scale) for draw in draws]

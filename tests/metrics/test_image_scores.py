@@ -135,7 +135,7 @@ def test_is_has_ten_splits_or_as_many_as_hold_two_images(count: int, splits: int
 def test_both_distances_are_means_over_seeds_with_their_deviation(seeds):
     found = scores(seeds=seeds)
     x, y = gather(found, images(4)), gather(found, images(4, seed=1))
-    draws = [sliced_wasserstein(x.squares.float(), y.squares.float(), seed=seed) for seed in range(seeds)]
+    draws = sliced_wasserstein(x.squares.float(), y.squares.float(), seeds=range(seeds))
     values = found(x, y, CPU)
     for scale in ("unit", "std"):
         each = [getattr(draw, scale) for draw in draws]
@@ -149,7 +149,7 @@ def test_the_larger_set_is_thinned_evenly_for_both_distances():
     found = scores(seeds=1)
     x, y = gather(found, images(7)), gather(found, images(3, seed=1))
     # three of seven, evenly: floor(i * 7 / 3)
-    draw = sliced_wasserstein(x.squares[[0, 2, 4]].float(), y.squares.float(), seed=0)
+    (draw,) = sliced_wasserstein(x.squares[[0, 2, 4]].float(), y.squares.float(), seeds=[0])
     assert found(x, y, CPU)["swd_unit"] == pytest.approx(draw.unit, rel=1e-12)
 
 
@@ -315,7 +315,7 @@ def calls(
     """How often the extractor is asked for the set of these files; its features must be right in any case."""
     fresh = extractor or Means()
     found = scores(fresh, cache=str(folder), **options)
-    gathered = found.gather_files(files, read, preparation, CPU)
+    gathered = found.gather_files(files, read, CPU, name="real", preparation=preparation)
     expected = gather(scores(), [read(path) for path in files])
     assert gathered.squares.equal(expected.squares)
     assert gathered.features.equal(expected.features)
@@ -371,5 +371,5 @@ def test_a_cache_that_cannot_be_made_is_said_at_once(tmp_path: Path):
 
 def test_without_a_cache_nothing_is_written(tmp_path: Path):
     files = written(tmp_path / "images", 2)
-    scores().gather_files(files, read, "whole", CPU)
+    scores().gather_files(files, read, CPU, name="real", preparation="whole")
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
