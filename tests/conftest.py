@@ -73,6 +73,10 @@ def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         torch.manual_seed(0)
         network = FeatureExtractorInceptionV3("inception", ["2048"])
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight)  # or features would vanish over 50 layers
+    torch.nn.init.normal_(network.fc.weight, std=0.1)
     path = tmp_path_factory.mktemp("inception") / "weights.pth"
     torch.save(network.state_dict(), path)
     return path

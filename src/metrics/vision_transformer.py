@@ -45,9 +45,13 @@ class VisionTransformer(nn.Module):
         self.name, self.suffix = name, f"_{name}"
         path = Path(weights) if weights is not None else _download(config.hf_hub_id)
         tensors, self.weights_sha256 = read_weights(path, model)
-        self.network = timm.create_model(model, pretrained=False, img_size=SIDE)
-        if not isinstance(self.network, Network):
+        try:
+            network = timm.create_model(model, pretrained=False, img_size=SIDE)
+        except TypeError:  # a convolutional one takes no size
+            network = None
+        if not isinstance(network, Network):
             raise UserError(f"extractor.model={model}: not a vision transformer; see timm.list_models('vit*')")
+        self.network = network
         try:
             self.network.load_state_dict(checkpoint_filter_fn(dict(tensors), self.network))
         except (RuntimeError, KeyError) as error:
