@@ -1,6 +1,7 @@
 """The root of a configuration, typed: what no class below it owns."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -61,6 +62,27 @@ class TranslateConfig:
     accelerator: str = "auto"
 
 
+@dataclass
+class EvaluateConfig:
+    """Root of conf/evaluate.yaml.
+
+    Attributes:
+        real: folder of images, at any depth.
+        fake: folder of the images that are compared with them.
+        side: of the squares all images are resized to; None leaves them to the extractor as they are.
+        per_image: CSV to write, a line for each image of `fake`.
+        accelerator: cpu, cuda, mps, or auto.
+    """
+
+    real: str = MISSING
+    fake: str = MISSING
+    side: int | None = None
+    per_image: str | None = None
+    accelerator: str = "auto"
+    extractor: Any = MISSING
+    metrics: Any = MISSING
+
+
 def check(config: DictConfig) -> None:
     """Refuse, before anything is read or written, values no constructor below refuses in words of its own."""
     trainer = config.trainer
@@ -79,6 +101,8 @@ def check(config: DictConfig) -> None:
     _demand(
         every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
     )
+    csv = config.metrics.per_image
+    _demand(csv is None or Path(csv).name == csv, "metrics.per_image", csv, "be a file name, put into the run folder")
 
 
 def _demand(holds: bool, name: str, value: Any, rule: str) -> None:
@@ -95,3 +119,4 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="translate_schema", node=TranslateConfig)
+    store.store(name="evaluate_schema", node=EvaluateConfig)

@@ -5,7 +5,6 @@ python -m src.train attention=triplet
 
 import json
 import logging
-import math
 import sys
 import warnings
 from pathlib import Path
@@ -86,7 +85,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     callbacks = runs.build(config.callbacks, "callbacks")
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
     grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
-    trainer = _trainer(config, folder, [*_epoch_scores(config, validation), grid, last])
+    during = _epoch_scores(config, validation)
+    trainer = _trainer(config, folder, [*during, grid, last])
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
     checkpoint = folder / runs.CHECKPOINT if resume else None
@@ -95,18 +95,23 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+    where = trainer.strategy.root_device
+    average = module.average.network.to(where)  # Lightning has taken all weights off the device
+    if trainer.is_global_zero:
+        runs.save_weights(folder, method, average)
+    per_image = None if config.metrics.per_image is None else folder / config.metrics.per_image
+    metrics = validation.score(average, output=folder / "images" / "translated", per_image=per_image)
+    for scores_during in during:
+        metrics |= scores_during.best(trainer.current_epoch, metrics)
+    raw = validation.score(method.translator().to(where))
+    metrics |= {f"{name}_raw": value for name, value in raw.items()} | validation.references(where)
     if not trainer.is_global_zero:
-        return math.nan
+        return metrics[validation.scores.names[0]]
 
-    runs.save_weights(folder, method, module.average.network)
-    metrics = {
-        **validation.score(module.average.network, output=folder / "images" / "translated"),
-        **{f"{name}_raw": value for name, value in validation.score(method.translator()).items()},
-        **validation.references(),
-    }
     protocol = {
         **validation.protocol(),
         "data_digest": data.digest(),
+        **({"best": f"epoch of the lowest {validation.scores.names[0]}, all *_best from it"} if during else {}),
         "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
         "seed": config.seed,
         "batches": module.batches,
@@ -131,7 +136,7 @@ def _compile(method: nn.Module) -> None:
             network.compile()  # in place: names in checkpoints and weights stay what they are
 
 
-def _epoch_scores(config: DictConfig, validation: Validation) -> list[Callback]:
+def _epoch_scores(config: DictConfig, validation: Validation) -> list[EpochScores]:
     every = config.metrics.every_n_epochs
     return [] if every is None else [EpochScores(validation, every_n_epochs=every)]
 
@@ -179,7 +184,9 @@ def _saved_config(folder: Path) -> DictConfig:
 
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
-    table = Table("score (lower is closer)", "output", "output, last step", "source", "real", title=str(folder))
+    table = Table(
+        "score (lower is closer; is: higher)", "output", "output, last step", "source", "real", title=str(folder)
+    )
     for name in names:
         values = [metrics.get(name + suffix) for suffix in ("", "_raw", "_source", "_floor")]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))

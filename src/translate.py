@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from src import runs, schema
+from src.accelerator import device
 from src.data.images import SUFFIXES, find_images, read_image, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
@@ -82,18 +83,6 @@ def translate_image(network: nn.Module, image_3HW: Tensor) -> Tensor:
     padded = F.pad(image_3HW[None], (0, right, 0, bottom), mode="replicate")
     output: Tensor = network(padded)[0, :, :height, :width]
     return output
-
-
-def device(accelerator: str) -> torch.device:
-    """The device an accelerator's name stands for; `auto` takes the best there is."""
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
-    accelerator = "cuda" if accelerator == "gpu" else accelerator
-    if not there.get(accelerator, False):
-        usable = ", ".join(name for name in there if there[name])
-        raise UserError(f"accelerator={accelerator}: not to be had here; use auto, {usable}")
-    return torch.device(accelerator)
 
 
 def _missing(length: int) -> int:

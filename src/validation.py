@@ -1,7 +1,6 @@
 """The validation frames of a run: translated by a network, scored against the real ones."""
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from os.path import commonpath
 from pathlib import Path
 
@@ -10,14 +9,20 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from src.data.datamodule import UnpairedData, spaced
-from src.data.images import read_image, write_image
+from src.data.images import Pixels, read_image, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
-from src.metrics.scores import ImageSet, Scores
+from src.metrics.image_set import ImageSet
+from src.metrics.per_image import write_per_image
+from src.metrics.scores import Scores
+from src.metrics.shards import rank, ranks, share, to_first
 
 
 class Validation:
     """Whole frames at the training height, evenly spaced over the validation files; nothing is drawn at random.
+
+    Where there are several ranks, all of them call `score` and `references`: each works on its share of the frames,
+    and all get the same numbers. Features of the real and the source frames are kept on disk for the next job.
 
     Args:
         data: of the run.
@@ -30,6 +35,7 @@ class Validation:
         self.scores = scores
         self.x_files = spaced(data.domains.x_val, limit)
         self.y_files = spaced(data.domains.y_val, limit)
+        self._gathered: dict[str, ImageSet] = {}
         if min(len(self.x_files), len(self.y_files)) < 2:
             raise UserError(
                 f"scores need at least 2 validation images a domain, got {len(self.x_files)} and {len(self.y_files)}; "
@@ -38,57 +44,80 @@ class Validation:
 
     def frames(self, files: Iterable[Path]) -> Iterator[Tensor]:
         """[3, H, W] in [-1, 1], one after the other."""
-        for path in files:
-            yield self.transforms.validation(read_image(path))
+        return map(self._read, files)
 
-    @torch.no_grad()
-    def translated(self, network: nn.Module) -> Iterator[Tensor]:
-        """G(x) of every source frame, as its 8-bit file will hold it: [3, H, W] in [-1, 1]."""
-        for x in tqdm(self.frames(self.x_files), total=len(self.x_files), desc="translating", leave=False):
-            yield to_tensor(to_pixels(network(as_input(x, network))[0]))
+    def score(self, network: nn.Module, output: Path | None = None, per_image: Path | None = None) -> dict[str, float]:
+        """Scores of G(x) against the real frames, on the network's device.
 
-    @cached_property
-    def real(self) -> ImageSet:
-        """Target frames."""
-        return self.scores.gather(tqdm(self.frames(self.y_files), total=len(self.y_files), desc="real", leave=False))
+        Args:
+            network: G.
+            output: folder where the translated frames are kept, if given.
+            per_image: CSV with a line for each of them, if given.
+        """
+        where = next(network.parameters()).device
+        count = len(self.x_files)
+        images = self.scores.gather(self._translated(network, output), count, where)
+        real = self._real(where)
+        if per_image is not None and rank() == 0:
+            write_per_image(per_image, self._names(), self.scores.per_image(images, real, where))
+        return self.scores(images, real, where)
 
-    @cached_property
-    def source(self) -> ImageSet:
-        """Untranslated source frames."""
-        return self.scores.gather(tqdm(self.frames(self.x_files), total=len(self.x_files), desc="source", leave=False))
-
-    def score(self, network: nn.Module, output: Path | None = None) -> dict[str, float]:
-        """Scores of G(x) against the real frames; the translated frames are kept in `output`, if given."""
-        images = self.translated(network)
-        return self.scores(self.scores.gather(self._kept(images, output) if output else images), self.real)
-
-    def references(self) -> dict[str, float]:
+    def references(self, where: torch.device) -> dict[str, float]:
         """The same scores for what needs no network: `*_source`, untranslated; `*_floor`, real against real.
 
         The floor needs two sets of two images, and is left out below four real ones.
         """
-        references = {f"{name}_source": value for name, value in self.scores(self.source, self.real).items()}
-        if len(self.real) >= 4:
-            references |= {f"{name}_floor": value for name, value in self.scores.floor(self.real).items()}
+        real = self._real(where)
+        source = self._gather("source", self.x_files, where)
+        references = {f"{name}_source": value for name, value in self.scores(source, real, where).items()}
+        if len(real) >= 4:
+            references |= {f"{name}_floor": value for name, value in self.scores.floor(real, where).items()}
         return references
 
     def protocol(self) -> dict[str, object]:
         """How the scores were computed."""
         return {
-            "n_fake": len(self.x_files),
-            "n_real": len(self.y_files),
+            **self.scores.protocol(len(self.x_files), len(self.y_files)),
             "floor": "every second real frame against the others",
             "frames": f"whole, resized to training size by data.fit={self.transforms.fit}, antialiased",
-            **self.scores.protocol(),
         }
 
-    def _kept(self, images: Iterable[Tensor], output: Path) -> Iterator[Tensor]:
+    def _read(self, path: Path) -> Tensor:
+        return self.transforms.validation(read_image(path))
+
+    def _real(self, where: torch.device) -> ImageSet:
+        return self._gather("real", self.y_files, where)
+
+    def _gather(self, name: str, files: Sequence[Path], where: torch.device) -> ImageSet:
+        if name not in self._gathered:
+            how = f"{self.transforms.fit} {self.transforms.height}x{self.transforms.width} {self.transforms.load}"
+            gather = self.scores.gather_files
+            self._gathered[name] = gather(files, self._read, where, name=name, preparation=how)
+        return self._gathered[name]
+
+    @torch.no_grad()
+    def _translated(self, network: nn.Module, output: Path | None) -> Iterator[Tensor]:
+        """G(x) of this rank's share of the frames, as 8-bit files hold it: [3, H, W] in [-1, 1]."""
+        names = self._names()
+        own = share(len(names))
+        for step, index in enumerate(tqdm(own, desc="translating", leave=False, disable=rank() > 0)):
+            image = network(as_input(self._read(self.x_files[index]), network))[0]
+            if output is not None:
+                # the first rank alone writes; a frame that fills up a share comes again and is written once
+                for shift, pixels in enumerate(to_first(to_pixels(image))):
+                    position = step * ranks() + shift
+                    if position < len(names):
+                        _keep((output / names[position]).with_suffix(".png"), pixels)
+            yield to_tensor(to_pixels(image)).to(image.device)
+
+    def _names(self) -> list[str]:
         parents = commonpath([path.parent for path in self.x_files])
-        for path, image in zip(self.x_files, images, strict=True):
-            target = (output / path.relative_to(parents)).with_suffix(".png")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_image(target, to_pixels(image))
-            yield image
+        return [str(path.relative_to(parents)) for path in self.x_files]
+
+
+def _keep(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, pixels)
 
 
 def as_input(image_3HW: Tensor, network: nn.Module) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from src import naming, runs, schema
 from src.methods.base import Batch
@@ -21,6 +22,14 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 ATTENTIONS = sorted(path.stem for path in (CONF / "attention").glob("*.yaml"))
 SELECTIONS = sorted(path.stem for path in (CONF / "selection").glob("*.yaml"))
 TINY = ["generator.width=4", "discriminator.width=4", "sampler.embedding=16", "selection.patches=8"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Features kept by earlier sessions, or by the user's own runs, must not serve the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +63,23 @@ def batch(size: int = 1, height: int = 32, width: int = 32, seed: int = 0, progr
         return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(-1, 1)
 
     return Batch(images(), images(), torch.arange(size) + 1000 * seed + 1, progress)
+
+
+@pytest.fixture(scope="session")
+def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights under the right names: its constructor only knows how to load, so loading is left out once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url", lambda *a, **k: {})
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+        torch.manual_seed(0)
+        network = FeatureExtractorInceptionV3("inception", ["2048"])
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight)  # or features would vanish over 50 layers
+    torch.nn.init.normal_(network.fc.weight, std=0.1)
+    path = tmp_path_factory.mktemp("inception") / "weights.pth"
+    torch.save(network.state_dict(), path)
+    return path
 
 
 @pytest.fixture

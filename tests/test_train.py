@@ -73,9 +73,11 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
 def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, DictConfig]):
     content = json.loads((finished[0] / "metrics.json").read_text())
     assert set(content) == {"metrics", "protocol"}
-    assert set(content["metrics"]) == {
-        name + of for name in (KID, "swd_unit", "swd_std") for of in ("", "_raw", "_source", "_floor")
-    }
+    names = [f"{score}_efficientnet_lite0" for score in ("kid", "kid_std", "fid", "is", "is_std")]
+    names += ["swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
+    expected = {name + of for name in names for of in ("", "_raw", "_source", "_floor")}
+    # real against real is two sets of two, so there are no subsets to draw
+    assert set(content["metrics"]) == expected - {"kid_std_efficientnet_lite0_floor"}
     wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}
     assert wanted | {"commit", "seconds", "data_digest"} <= set(content["protocol"])
     assert content["protocol"]["batches"] == 12
@@ -272,8 +274,10 @@ def overrides_for(root: Path) -> list[str]:
         ("trainer.precision=foo", "trainer: .*foo"),
         ("trainer.precision=bf16-true", r"trainer\.precision must keep weights in fp32"),
         ("metrics.every_n_epochs=0", r"metrics\.every_n_epochs must be null or >= 1"),
-        ("metrics.scores.side=8", r"metrics\.side must be >= 16"),
-        ("metrics.scores.seeds=0", r"metrics\.seeds must be >= 1"),
+        ("metrics.scores.side=8", r"metrics\.scores\.side must be >= 16"),
+        ("metrics.scores.seeds=0", r"metrics\.scores\.seeds must be >= 1"),
+        ("metrics.per_image=../x.csv", r"metrics\.per_image must be a file name"),
+        ("metrics.scores.kid_subset_size=1", r"metrics\.scores\.kid_subset_size must be >= 2"),
         ("module.accumulate=0", r"module\.accumulate must be >= 1"),
         ("module.cuda_graph=true", r"module\.cuda_graph needs one NVIDIA GPU"),
         ("module.decay=2", r"module\.decay must lie in"),

@@ -49,6 +49,15 @@ def read_image(path: Path) -> Pixels:
         raise UserError(f"{path}: cannot be read as an image ({reason}); mend or remove the file") from error
 
 
+def shortest_side(path: Path) -> int:
+    """The smaller of width and height, from the file's header alone; raises UserError as `read_image` does."""
+    try:
+        with Image.open(path) as file:
+            return int(min(file.size))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return int(min(read_image(path).shape[:2]))  # says what is wrong
+
+
 def write_image(path: Path, pixels: Pixels) -> None:
     """Write a PNG whole or not at all: under a temporary name first, then renamed."""
     temporary = path.with_name(f".{path.name}.part")
@@ -63,4 +72,4 @@ def _rgb(image: Image.Image) -> Pixels:
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode in ("P", "PA") and "transparency" in image.info:
         image = image.convert("RGBA")
-    return np.asarray(image.convert("RGB"), dtype=np.uint8)
+    return np.array(image.convert("RGB"), dtype=np.uint8)  # a view of Pillow's memory could not be written to

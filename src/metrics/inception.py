@@ -1,6 +1,5 @@
-"""Inception v3 features by torch-fidelity: its TensorFlow weights, its resize, so its numbers."""
+"""Inception v3 features and logits by torch-fidelity: its TensorFlow weights, its resize, so its numbers."""
 
-import hashlib
 from pathlib import Path
 from urllib.error import URLError
 
@@ -9,12 +8,11 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
 from src.errors import UserError
-
-_REMEDY = "give a path with extractor.weights=<file>, or choose extractor=efficientnet_lite0"
+from src.metrics.extractor import REMEDY, Embedding, read_weights
 
 
 class Inception(nn.Module):
-    """2,048 globally pooled features; scores made of them bear the bare names.
+    """2,048 globally pooled features and the logits; scores made of them bear the bare names.
 
     Args:
         weights: torch-fidelity's weights file (weights-inception-2015-12-05-6726825d.pth); None downloads it
@@ -25,35 +23,27 @@ class Inception(nn.Module):
 
     name = "inception"
     suffix = ""
+    width = 2048
+    classifies = True
 
     def __init__(self, *, weights: str | None) -> None:
         super().__init__()
         path = Path(weights) if weights is not None else _download()
         # torch-fidelity itself unpickles anything; a file that passes the safe load holds tensors only
-        _check(path)
-        self.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        _, self.weights_sha256 = read_weights(path, "Inception")
         try:
-            self.network = FeatureExtractorInceptionV3("inception", ["2048"], str(path))
+            self.network = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(path))
         except RuntimeError as error:
-            raise UserError(f"{path}: not the weights of torch-fidelity's Inception; {_REMEDY}") from error
+            raise UserError(f"{path}: not the weights of torch-fidelity's Inception; {REMEDY}") from error
         self.eval().requires_grad_(False)
 
     @torch.no_grad()
-    def forward(self, images_B3HW: Tensor) -> Tensor:
-        """uint8 RGB images [B, 3, H, W] of any size -> float32 features [B, 2048]."""
-        features: Tensor = self.network(images_B3HW)[0]
-        return features
+    def forward(self, images_B3HW: Tensor) -> Embedding:
+        """uint8 RGB images [B, 3, H, W] of any size -> float32 features [B, 2048], logits [B, 1008].
 
-
-def _check(path: Path) -> None:
-    if not path.is_file():
-        raise UserError(f"{path}: no Inception weights there; {_REMEDY}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(f"{path}: not a plain weights file; {_REMEDY}") from error
-    if not (isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())):
-        raise UserError(f"{path}: not a dictionary of tensors; {_REMEDY}")
+        The logits are without the last layer's bias, as IS takes them.
+        """
+        return Embedding(*self.network(images_B3HW))
 
 
 def _download() -> Path:
@@ -64,5 +54,5 @@ def _download() -> Path:
         try:
             torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=Path(name).stem.rpartition("-")[2])
         except (URLError, OSError, RuntimeError) as error:
-            raise UserError(f"Inception weights cannot be downloaded ({error}); {_REMEDY}") from error
+            raise UserError(f"Inception weights cannot be downloaded ({error}); {REMEDY}") from error
     return path

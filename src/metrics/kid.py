@@ -1,32 +1,33 @@
-"""Kernel inception distance between two whole sets of features (Binkowski et al. 2018), for sets of any two sizes.
-
-torchmetrics and torch-fidelity average over random subsets of one size; taken over whole sets the estimate is the
-same in expectation and has no subset to choose.
-"""
+"""What each image adds to the kernel inception distance (Binkowski et al. 2018) between two whole sets of features."""
 
 import torch
 from torch import Tensor
 
+ROWS = 1024
+"""Kernel rows held at a time."""
 
-def kid(x_MD: Tensor, y_ND: Tensor) -> float:
-    """Unbiased squared MMD with the kernel k(a, b) = (a . b / D + 1)^3; 0 in expectation for equal distributions.
 
-        1/(m(m-1)) sum_{i!=j} k(x_i, x_j) + 1/(n(n-1)) sum_{i!=j} k(y_i, y_j) - 2/(mn) sum_ij k(x_i, y_j)
+def kid_contributions(x_MD: Tensor, y_ND: Tensor) -> Tensor:
+    """Float64 [M]: c_i of each x_i, whose mean is the unbiased KID over the whole sets.
 
-    Lower is closer; may fall a little below 0. Computed in float64. Memory and time grow with (m + n)^2.
+        c_i = 1/(m-1) sum_{j!=i} k(x_i, x_j) + 1/(n(n-1)) sum_{j!=l} k(y_j, y_l) - 2/n sum_j k(x_i, y_j)
+
+    with k(a, b) = (a . b / D + 1)^3. High for an image of a kind that x has and y lacks (not for a single odd
+    one: what no other image repeats hardly counts); may be below 0.
+    Computed on the tensors' device; time grows with (m + n)^2, memory with m + n.
     Raises ValueError for fewer than two rows.
     """
     if min(len(x_MD), len(y_ND)) < 2:
         raise ValueError(f"KID needs at least 2 images a set, got {len(x_MD)} and {len(y_ND)}")
     x, y = x_MD.double(), y_ND.double()
-    return float(_within(x) + _within(y) - 2 * _kernel(x, y).mean())
+    return _to_others(x) + _to_others(y).mean() - 2 * _row_means(x, y)
 
 
-def _kernel(a_MD: Tensor, b_ND: Tensor) -> Tensor:
-    return (a_MD @ b_ND.T / a_MD.shape[1] + 1) ** 3
-
-
-def _within(a_MD: Tensor) -> Tensor:
-    k_MM = _kernel(a_MD, a_MD)
+def _to_others(a_MD: Tensor) -> Tensor:
     count = len(a_MD)
-    return (k_MM.sum() - torch.trace(k_MM)) / (count * (count - 1))
+    own = ((a_MD**2).sum(1) / a_MD.shape[1] + 1) ** 3
+    return (_row_means(a_MD, a_MD) * count - own) / (count - 1)
+
+
+def _row_means(a_MD: Tensor, b_ND: Tensor) -> Tensor:
+    return torch.cat([((rows @ b_ND.T / b_ND.shape[1] + 1) ** 3).mean(1) for rows in a_MD.split(ROWS)])

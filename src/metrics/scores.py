@@ -1,117 +1,257 @@
-"""One set of images against the real one: features once an image, real statistics once a run."""
+"""One set of images against the real one: FID, IS and KID from one pass of the extractor, and SWD on both scales."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import fmean, pstdev
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+from tqdm import tqdm
 
 from src.errors import UserError
-from src.metrics.kid import kid
+from src.metrics.cache import FeatureCache, content_key
+from src.metrics.extractor import Embedding, Extractor
+from src.metrics.frechet import frechet_distance
+from src.metrics.image_set import ImageSet, embed, exact, square, to_bytes
+from src.metrics.kid import kid_contributions
+from src.metrics.shards import from_first, join, rank, share
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 
+log = logging.getLogger(__name__)
 
-class Extractor(Protocol):
-    """A frozen network from images to features; `suffix` marks the scores made of them, none for Inception."""
-
-    name: str
-    suffix: str
-    weights_sha256: str
-
-    def __call__(self, images_B3HW: Tensor) -> Tensor:
-        """uint8 RGB [B, 3, H, W] -> features [B, D]."""
-
-
-class ImageSet:
-    """Images at one square size, with their features; what scores are computed from.
-
-    Args:
-        images: float [3, H, W] in [-1, 1], any sizes; each is resized to `side` x `side`, bicubic and antialiased,
-            and rounded to 8 bits, as a file would be.
-        extractor: gives the features.
-        side: pixels.
-    """
-
-    def __init__(self, images: Iterable[Tensor], extractor: Extractor, side: int) -> None:
-        squares, features = [], []
-        for image in images:
-            square = _square(image, side)
-            squares.append(square)
-            features.append(extractor(square[None]))
-        if len(squares) < 2:
-            raise UserError(f"scores need at least 2 images a set, got {len(squares)}; add images")
-        self.images = torch.stack(squares)
-        self.features = torch.cat(features)
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.images)
-
-    def part(self, indices: slice) -> "ImageSet":
-        """A subset, without computing anything again."""
-        subset = object.__new__(ImageSet)
-        subset.images, subset.features = self.images[indices], self.features[indices]
-        return subset
+IS_SPLITS = 10
+DRAWS = 2020
+"""torch-fidelity's seed of the draws of IS and KID."""
 
 
 class Scores:
-    """KID and both SWDs of an image set against a real one.
+    """All scores of an image set against a real one.
+
+    Names, with <x> the extractor's suffix ("" for Inception, else "_" and its name):
+
+    - `kid<x>`, `kid_std<x>`: mean and deviation over subsets; the second only where there are subsets.
+    - `fid<x>`: see frechet_distance.
+    - `is<x>`, `is_std<x>`: of the first set alone, mean and deviation over splits; only if the extractor classifies.
+    - `swd_unit`, `swd_unit_spread`, `swd_std`, `swd_std_spread`: both scales of SWD, mean over projection seeds, and
+      the deviation over them.
+
+    For `is<x>` higher is better, for the others lower. `names` are those that rank images, the headline first.
 
     Args:
-        extractor: names the KID.
+        extractor: of features.
         side: square size in pixels at which all sets are compared.
+        own_size: the extractor sees images at their own size instead of the squares, as torch-fidelity's command
+            does; SWD still compares squares.
+        batch_size: images the extractor takes at a time; changes speed, and scores by rounding alone.
+        kid_subsets: number of random subsets KID averages over, where there is more than one to draw.
+        kid_subset_size: images a subset; lowered to the smaller set where that is smaller.
         seeds: SWD is averaged over this many draws of places and directions.
+        cache: folder where features of files are kept; None keeps none.
     """
 
-    def __init__(self, *, extractor: Extractor, side: int, seeds: int) -> None:
-        if side < 16:
-            raise UserError(f"metrics.side must be >= 16, got {side}")
-        if seeds < 1:
-            raise UserError(f"metrics.seeds must be >= 1, got {seeds}")
+    def __init__(
+        self,
+        *,
+        extractor: Extractor,
+        side: int,
+        own_size: bool,
+        batch_size: int,
+        kid_subsets: int,
+        kid_subset_size: int,
+        seeds: int,
+        cache: str | None,
+    ) -> None:
+        for name, value, least in (
+            ("side", side, 16),
+            ("batch_size", batch_size, 1),
+            ("kid_subsets", kid_subsets, 1),
+            ("kid_subset_size", kid_subset_size, 2),
+            ("seeds", seeds, 1),
+        ):
+            if value < least:
+                raise UserError(f"metrics.scores.{name} must be >= {least}, got {value}")
         self.extractor = extractor
         self.side = side
+        self.own_size = own_size
+        self.batch_size = batch_size
+        self.kid_subsets = kid_subsets
+        self.kid_subset_size = kid_subset_size
         self.seeds = seeds
-        self.names = [f"kid{extractor.suffix}", "swd_unit", "swd_std"]
+        self.cache = FeatureCache(cache)
+        suffix = extractor.suffix
+        ranking = [f"kid{suffix}", f"fid{suffix}", f"is{suffix}" if extractor.classifies else "", "swd_unit", "swd_std"]
+        self.names = [name for name in ranking if name]
+        self._warned = False
 
-    def gather(self, images: Iterable[Tensor]) -> ImageSet:
-        """Images as `ImageSet` takes them."""
-        return ImageSet(images, self.extractor, self.side)
+    def deviation(self, name: str) -> str:
+        """The name under which the deviation of one of `names` goes; FID has none."""
+        base = name.removesuffix(self.extractor.suffix)
+        return f"{base}_spread" if base.startswith("swd") else f"{base}_std{self.extractor.suffix}"
 
-    def __call__(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
-        """By `names`: `kid` with the extractor's suffix, `swd_unit` and `swd_std`; lower is closer for all three."""
-        # SWD compares sorted lists, so both sets give the same number, evenly spaced over each
-        count = min(len(images), len(real))
-        pair = [_spaced(part.images, count) for part in (images, real)]
-        draws = [sliced_wasserstein(*pair, seed=seed) for seed in range(self.seeds)]
-        distance = kid(images.features, real.features)
-        values = (distance, _mean([draw.unit for draw in draws]), _mean([draw.std for draw in draws]))
-        return dict(zip(self.names, values, strict=True))
+    def gather(self, images: Iterable[Tensor], count: int, where: torch.device, key: str | None = None) -> ImageSet:
+        """An image set of this rank's share of `count` images, joined with those of all other ranks.
 
-    def floor(self, real: ImageSet) -> dict[str, float]:
+        Args:
+            images: those that `shards.share(count)` names, float [3, H, W] in [-1, 1], any sizes.
+            count: images of all ranks together.
+            where: the device to compute on.
+            key: of the share's features in the cache; None computes them.
+        """
+        squares = []
+
+        def stream() -> Iterator[Tensor]:
+            for image in images:
+                there = image.to(where)
+                small = square(there, self.side)
+                squares.append(small.cpu())
+                yield to_bytes(there) if self.own_size else small
+
+        if count < 2:
+            raise UserError(f"scores need at least 2 images a set, got {count}; add images")
+        if key is None:
+            embedding = self._embed(stream(), where)
+        else:
+            embedding = self.cache(key, lambda: self._embed(stream(), where))
+            if not squares:  # the features were there, so nothing has been read yet
+                squares = [square(image.to(where), self.side).cpu() for image in images]
+        logits = None if embedding.logits is None else join(embedding.logits, count, where)
+        return ImageSet(join(torch.stack(squares), count, where), join(embedding.features, count, where), logits)
+
+    def gather_files(
+        self, files: Sequence[Path], read: Callable[[Path], Tensor], where: torch.device, *, name: str, preparation: str
+    ) -> ImageSet:
+        """An image set of files, each rank reading its share; their features are kept for the next job.
+
+        Args:
+            files: of the whole set.
+            read: from a file to float [3, H, W] in [-1, 1].
+            where: the device to compute on.
+            name: of the set, beside the progress bar.
+            preparation: says all that `read` does to a file, for the cache.
+        """
+        own = [files[index] for index in share(len(files))]
+        settings = {
+            "extractor": [self.extractor.name, self.extractor.weights_sha256],
+            "side": None if self.own_size else self.side,
+            "preparation": preparation,
+            # these move the last digits, and a run gives the same bits whether its features were there or not
+            "batch_size": self.batch_size,
+            "device": where.type,
+        }
+        key = content_key(own, settings)
+        images = map(read, tqdm(own, desc=name, unit="image", leave=False, disable=rank() > 0))
+        return self.gather(images, len(files), where, key)
+
+    def __call__(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
+        """Scores by name; computed by the first rank on `where` and given to all."""
+        return from_first(lambda: self._all(images, real, where), where)
+
+    def floor(self, real: ImageSet, where: torch.device) -> dict[str, float]:
         """The same scores of real images against real ones, at least four: every second one against the others."""
-        return self(real.part(slice(0, None, 2)), real.part(slice(1, None, 2)))
+        return self(real.part(slice(0, None, 2)), real.part(slice(1, None, 2)), where)
 
-    def protocol(self) -> dict[str, object]:
+    def per_image(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, list[float]]:
+        """Columns with a value an image: `kid_contribution<x>`, whose mean is the KID over whole sets."""
+        values = kid_contributions(images.features.to(where), real.features.to(where))
+        return {f"kid_contribution{self.extractor.suffix}": values.tolist()}
+
+    def protocol(self, n_fake: int, n_real: int) -> dict[str, object]:
         """What a number needs beside it to mean anything."""
-        return {
+        size, subsets = self._subsets(n_fake, n_real)
+        square = f"bicubic, antialiased, to {self.side} x {self.side}, rounded to 8 bits"
+        deviation = "kid_std" if subsets > 1 else "no deviation"
+        protocol = {
+            "n_fake": n_fake,
+            "n_real": n_real,
             "side": self.side,
-            "resize": "bicubic, antialiased, to a square, rounded to 8 bits",
+            "resize": f"features: the extractor's own, from the file's size; SWD: {square}"
+            if self.own_size
+            else square,
             "extractor": self.extractor.name,
             "extractor_sha256": self.extractor.weights_sha256,
-            "kid": "unbiased, polynomial kernel of degree 3, whole sets",
-            "swd": f"7x7, 128 patches, 512 directions, x1000, mean of {self.seeds} projection seeds, equal n",
+            "fid": self._few(n_fake, n_real) or "unbiased covariances",
+            "kid": f"unbiased, polynomial kernel of degree 3, {subsets} subset(s) of {size}, {deviation}",
+            "kid_subsets": subsets,
+            "kid_subset_size": size,
+            "swd": f"7x7, 128 patches, 512 directions, x1000, mean of {self.seeds} projection seeds (*_spread: their "
+            f"deviation), n = {min(n_fake, n_real)} each, evenly spaced",
         }
+        if self.extractor.classifies:
+            protocol["is"] = f"mean (is_std: deviation) of {_splits(n_fake)} splits, n = {n_fake}"
+        return protocol
+
+    def _embed(self, images: Iterable[Tensor], where: torch.device) -> Embedding:
+        return embed(images, self.extractor, self.batch_size, where)
+
+    def _all(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
+        few = self._few(len(images), len(real))
+        if few and not self._warned:
+            log.warning(f"fid{self.extractor.suffix}: {few}")
+            self._warned = True
+        return (
+            self._kid(images, real) | self._fid(images, real, where) | self._is(images) | self._swd(images, real, where)
+        )
+
+    def _kid(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
+        size, subsets = self._subsets(len(images), len(real))
+        found = kid_features_to_metric(
+            images.features.double(),  # torch-fidelity computes in the precision it is given
+            real.features.double(),
+            kid_subsets=subsets,
+            kid_subset_size=size,
+            rng_seed=DRAWS,
+            verbose=False,
+        )
+        suffix = self.extractor.suffix
+        spread = {f"kid_std{suffix}": found[KEY_METRIC_KID_STD]} if subsets > 1 else {}
+        return {f"kid{suffix}": found[KEY_METRIC_KID_MEAN], **spread}
+
+    def _fid(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
+        distance = frechet_distance(images.features.to(where), real.features.to(where))
+        return {f"fid{self.extractor.suffix}": distance}
+
+    def _is(self, images: ImageSet) -> dict[str, float]:
+        if images.logits is None:
+            return {}
+        found = isc_features_to_metric(images.logits, splits=_splits(len(images)), shuffle=True, rng_seed=DRAWS)
+        suffix = self.extractor.suffix
+        return {f"is{suffix}": found[KEY_METRIC_ISC_MEAN], f"is_std{suffix}": found[KEY_METRIC_ISC_STD]}
+
+    def _swd(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
+        # SWD compares sorted lists, so both sets give the same number, evenly spaced over each
+        count = min(len(images), len(real))
+        pair = [_spaced(part.squares, count).to(where).float() for part in (images, real)]
+        with exact():
+            draws = sliced_wasserstein(*pair, seeds=range(self.seeds))
+        values: dict[str, float] = {}
+        for scale in ("unit", "std"):
+            found = [getattr(draw, scale) for draw in draws]
+            values |= {f"swd_{scale}": fmean(found), f"swd_{scale}_spread": pstdev(found)}
+        return values
+
+    def _subsets(self, n_images: int, n_real: int) -> tuple[int, int]:
+        """Size and number; one where it would be both whole sets every time."""
+        size = min(self.kid_subset_size, n_images, n_real)
+        return size, 1 if n_images == n_real == size else self.kid_subsets
+
+    def _few(self, n_images: int, n_real: int) -> str:
+        """What a small set does to FID, if it is one."""
+        count, width = min(n_images, n_real), self.extractor.width
+        if count > width:
+            return ""
+        return (
+            f"{count} images are too few for the covariance of {width} features, which makes FID larger the fewer "
+            "they are: compare it at this number of images only, and read KID"
+        )
 
 
-def _square(image_3HW: Tensor, side: int) -> Tensor:
-    resized = F.interpolate(image_3HW[None].cpu(), (side, side), mode="bicubic", antialias=True)[0]
-    return ((resized + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+def _splits(count: int) -> int:
+    # a split of one image scores 1, whatever it shows
+    return max(1, min(IS_SPLITS, count // 2))
 
 
-def _spaced(images: Tensor, count: int) -> Tensor:
-    return images[torch.arange(count) * len(images) // count].float()
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _spaced(squares: Tensor, count: int) -> Tensor:
+    return squares[torch.arange(count) * len(squares) // count]

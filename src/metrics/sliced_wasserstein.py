@@ -5,8 +5,10 @@ random direction by its standard deviation, which makes it about sqrt(147) = 12.
 variant, and by its numbers the one behind the paper's table.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +18,7 @@ PATCHES = 128
 DIRECTIONS = 512
 LOWEST = 16
 SCALE = 1000.0
+BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Distance:
     std: float
 
 
-def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seed: int) -> Distance:
-    """Distance between two sets of as many images of one size.
+def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seeds: Iterable[int]) -> list[Distance]:
+    """Distance between two sets of as many images of one size, once for each seed.
 
     At each level of a Laplacian pyramid, from full size down to 16 pixels: 128 patches of 7x7 an image at random
     places, normalised by each channel's mean and deviation over its set, projected on 512 random directions;
@@ -35,9 +38,9 @@ def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seed: int) -> Distance
     but falls with their number: read it beside a floor of the same n.
 
     Args:
-        x_NCHW: images, any range as long as it is the same for both; computed in float32.
+        x_NCHW: images, any range as long as it is the same for both; computed in float32, on their device.
         y_NCHW: the same shape.
-        seed: of places and directions.
+        seeds: of places and directions; drawn on the CPU, so that every device sees the same.
 
     Raises ValueError for sets of different shape, or smaller than 16 x 16.
     """
@@ -45,13 +48,17 @@ def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seed: int) -> Distance
         raise ValueError(f"SWD needs sets of one shape, got {tuple(x_NCHW.shape)} and {tuple(y_NCHW.shape)}")
     if min(x_NCHW.shape[-2:]) < LOWEST:
         raise ValueError(f"SWD needs images of at least {LOWEST}x{LOWEST}, got {tuple(x_NCHW.shape[-2:])}")
-    draws = torch.Generator().manual_seed(seed)
+    pyramids = laplacian_pyramid(x_NCHW), laplacian_pyramid(y_NCHW)
+    return [_distance(*pyramids, torch.Generator().manual_seed(seed)) for seed in seeds]
+
+
+def _distance(x_levels: list[Tensor], y_levels: list[Tensor], draws: torch.Generator) -> Distance:
     unit, std = [], []
-    for x_level, y_level in zip(laplacian_pyramid(x_NCHW), laplacian_pyramid(y_NCHW), strict=True):
-        x_ND, y_ND = (normalise(patches(level, draws)) for level in (x_level, y_level))
-        direction_DK = torch.randn(x_ND.shape[1], DIRECTIONS, generator=draws)
+    for levels in zip(x_levels, y_levels, strict=True):
+        x_ND, y_ND = (normalise(patches(level, draws)) for level in levels)
+        direction_DK = torch.randn(x_ND.shape[1], DIRECTIONS, generator=draws).to(x_ND.device)
         # both scales from one projection: a direction's length is a factor of its distances
-        distance_K = (_sorted_projection(x_ND, direction_DK) - _sorted_projection(y_ND, direction_DK)).abs().mean(0)
+        distance_K = (_sorted_projection(x_ND, direction_DK) - _sorted_projection(y_ND, direction_DK)).abs().mean(1)
         unit.append((distance_K / direction_DK.norm(dim=0)).mean())
         std.append((distance_K / direction_DK.std(dim=0, correction=0)).mean())
     return Distance(float(torch.stack(unit).mean() * SCALE), float(torch.stack(std).mean() * SCALE))
@@ -70,9 +77,17 @@ def laplacian_pyramid(images_NCHW: Tensor) -> list[Tensor]:
 
 def blur(images_NCHW: Tensor) -> Tensor:
     """Convolution with [1, 4, 6, 4, 1] x [1, 4, 6, 4, 1] / 256, borders mirrored without repeating the edge."""
-    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=images_NCHW.dtype) / 16
-    kernel = (row[:, None] * row).expand(images_NCHW.shape[1], 1, 5, 5)
-    return F.conv2d(F.pad(images_NCHW, (2, 2, 2, 2), mode="reflect"), kernel, groups=images_NCHW.shape[1])
+    padded = F.pad(images_NCHW, (2, 2, 2, 2), mode="reflect")
+    return _weighted(_weighted(padded, 2), 3)
+
+
+def _weighted(images_NCHW: Tensor, dim: int) -> Tensor:
+    # shifted sums take a fraction of the time of conv2d with a channel a group
+    length = images_NCHW.shape[dim] - len(BINOMIAL) + 1
+    total = BINOMIAL[0] * images_NCHW.narrow(dim, 0, length)
+    for shift, weight in enumerate(BINOMIAL[1:], start=1):
+        total.add_(images_NCHW.narrow(dim, shift, length), alpha=weight)
+    return total
 
 
 def enlarge(images_NCHW: Tensor, shape: torch.Size) -> Tensor:
@@ -85,10 +100,11 @@ def enlarge(images_NCHW: Tensor, shape: torch.Size) -> Tensor:
 def patches(level_NCHW: Tensor, draws: torch.Generator) -> Tensor:
     """128 patches of 7x7 at random places of every image: [N * 128, C, 7, 7]."""
     count, _, height, width = level_NCHW.shape
-    rows = torch.randint(height - PATCH + 1, (count, PATCHES, 1, 1), generator=draws)
-    columns = torch.randint(width - PATCH + 1, (count, PATCHES, 1, 1), generator=draws)
-    step = torch.arange(PATCH)
-    image = torch.arange(count)[:, None, None, None]
+    where = level_NCHW.device
+    rows = torch.randint(height - PATCH + 1, (count, PATCHES, 1, 1), generator=draws).to(where)
+    columns = torch.randint(width - PATCH + 1, (count, PATCHES, 1, 1), generator=draws).to(where)
+    step = torch.arange(PATCH, device=where)
+    image = torch.arange(count, device=where)[:, None, None, None]
     taken_NPhwC = level_NCHW.permute(0, 2, 3, 1)[image, rows + step[:, None], columns + step]
     return taken_NPhwC.flatten(0, 1).permute(0, 3, 1, 2)
 
@@ -100,4 +116,8 @@ def normalise(patches_NChw: Tensor) -> Tensor:
 
 
 def _sorted_projection(patches_ND: Tensor, direction_DK: Tensor) -> Tensor:
-    return (patches_ND @ direction_DK).sort(dim=0).values
+    """[K, N]: along each direction, in rising order."""
+    projected_KN = direction_DK.T @ patches_ND.T
+    if projected_KN.is_cpu:
+        return torch.from_numpy(np.sort(projected_KN.numpy(), axis=1))  # five to eight times faster than torch's there
+    return projected_KN.sort(dim=1).values

@@ -30,26 +30,35 @@ def images(count: int = 2, height: int = 64, width: int = 64) -> Tensor:
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 64), (300, 200), (1, 1)])
 def test_images_of_any_size_have_1280_features(network, height, width):
-    features = network(images(1, height, width))
-    assert features.shape == (1, 1280)
+    features, logits = network(images(1, height, width))
+    assert features.shape == (1, network.width) == (1, 1280)
+    assert logits.shape == (1, 1000)
     assert features.dtype == torch.float32
     assert features.isfinite().all()
 
 
 def test_features_are_the_same_every_time(network):
-    assert network(images()).equal(network(images()))
+    expected = network(images()).features
+    assert network(images()).features.equal(expected)
     torch.manual_seed(1)
-    assert EfficientNetLite0()(images()).equal(network(images()))
+    assert EfficientNetLite0()(images()).features.equal(expected)
+
+
+def test_logits_are_those_of_the_whole_network(network):
+    x = images(2, SIDE, SIDE)
+    torch.testing.assert_close(network(x).logits, network.network((x.float() - 127) / 128), atol=1e-5, rtol=1e-5)
 
 
 def test_features_do_not_depend_on_the_batch(network):
     x = images(3)
-    alone = torch.cat([network(x[i : i + 1]) for i in range(3)])
-    torch.testing.assert_close(network(x), alone, atol=1e-5, rtol=1e-5)  # convolutions may sum in another order
+    alone = torch.cat([network(x[i : i + 1]).features for i in range(3)])
+    torch.testing.assert_close(
+        network(x).features, alone, atol=1e-5, rtol=1e-5
+    )  # convolutions may sum in another order
 
 
 def test_features_tell_images_apart(network):
-    first, second = network(images())
+    first, second = network(images()).features
     assert (first - second).abs().max() > 0.1
 
 
@@ -67,7 +76,7 @@ def test_pixels_are_brought_to_the_range_of_the_original_training(network):
 def test_no_gradient_reaches_anything(network):
     assert not network.training
     assert not any(p.requires_grad for p in network.parameters())
-    assert not network(images()).requires_grad
+    assert not any(output.requires_grad for output in network(images()))
 
 
 def test_the_name_and_the_hash_say_what_the_features_are(network):

@@ -13,25 +13,15 @@ from src.errors import UserError
 from src.metrics.inception import Inception
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights under the right names: its constructor only knows how to load, so loading is left out once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url", lambda *a, **k: {})
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
-        torch.manual_seed(0)
-        network = FeatureExtractorInceptionV3("inception", ["2048"])
-    path = tmp_path_factory.mktemp("inception") / "weights.pth"
-    torch.save(network.state_dict(), path)
-    return path
-
-
-def test_gives_torch_fidelitys_features_and_bare_names(weights: Path):
+def test_gives_torch_fidelitys_features_and_logits_and_bare_names(inception_weights: Path):
     images = torch.randint(256, (2, 3, 40, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    ours = Inception(weights=str(weights))
-    theirs = FeatureExtractorInceptionV3("inception", ["2048"], str(weights))
-    torch.testing.assert_close(ours(images), theirs(images)[0], atol=0, rtol=0)
-    assert ours(images).shape == (2, 2048)
+    ours = Inception(weights=str(inception_weights))
+    theirs = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(inception_weights))
+    features, logits = ours(images)
+    torch.testing.assert_close((features, logits), theirs(images), atol=0, rtol=0)
+    assert features.shape == (2, ours.width) == (2, 2048)
+    assert logits is not None
+    assert logits.shape == (2, 1008)
     assert ours.suffix == ""
 
 

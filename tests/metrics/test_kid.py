@@ -1,15 +1,20 @@
-"""KID against the published sums, torchmetrics, and what an unbiased estimate must do."""
+"""KID's contributions and their mean: the published sums, torchmetrics, and what an unbiased estimate must do."""
 
 import pytest
 import torch
 from torch import Tensor
 from torchmetrics.image.kid import poly_mmd
 
-from src.metrics.kid import kid
+from src.metrics import kid as module
+from src.metrics.kid import kid_contributions
 
 
 def features(count: int, width: int = 7, seed: int = 0) -> Tensor:
     return torch.randn(count, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def kid(x: Tensor, y: Tensor) -> float:
+    return float(kid_contributions(x, y).mean())
 
 
 def naive(x: list[list[float]], y: list[list[float]]) -> float:
@@ -26,6 +31,29 @@ def naive(x: list[list[float]], y: list[list[float]]) -> float:
 def test_equals_a_naive_double_loop(m, n):
     x, y = features(m), features(n, seed=1) + 0.3
     assert kid(x, y) == pytest.approx(naive(x.tolist(), y.tolist()), abs=1e-11)  # float64
+
+
+def test_a_contribution_is_what_the_image_itself_adds():
+    x, y = features(6), features(4, seed=1) + 0.3
+    kernel = lambda a, b: (float(a @ b) / 7 + 1) ** 3  # noqa: E731
+    within_y = sum(kernel(y[j], y[k]) for j in range(4) for k in range(4) if j != k) / 12
+    for i, found in enumerate(kid_contributions(x, y).tolist()):
+        own = sum(kernel(x[i], x[j]) for j in range(6) if j != i) / 5
+        assert found == pytest.approx(own + within_y - 2 * sum(kernel(x[i], b) for b in y) / 4, abs=1e-11)
+
+
+def test_images_of_a_kind_the_real_ones_lack_contribute_most():
+    x = features(20, 16)
+    x[::2] += 1
+    contributions = kid_contributions(x, features(20, 16, seed=1))
+    assert contributions[::2].mean() > 3 * contributions[1::2].mean().abs()
+
+
+def test_rows_held_at_a_time_change_nothing(monkeypatch):
+    x, y = features(11), features(5, seed=1)
+    expected = kid_contributions(x, y)
+    monkeypatch.setattr(module, "ROWS", 3)
+    torch.testing.assert_close(kid_contributions(x, y), expected, atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("count", [2, 9, 40])
@@ -84,4 +112,4 @@ def test_single_precision_features_are_summed_in_double():
 @pytest.mark.parametrize(("m", "n"), [(1, 5), (5, 1), (1, 1), (0, 3)])
 def test_fewer_than_two_images_are_refused_with_both_numbers(m, n):
     with pytest.raises(ValueError, match=f"at least 2 images a set, got {m} and {n}"):
-        kid(features(m), features(n))
+        kid_contributions(features(m), features(n))

@@ -13,6 +13,7 @@ from src.metrics.sliced_wasserstein import (
     DIRECTIONS,
     PATCH,
     PATCHES,
+    Distance,
     _sorted_projection,
     blur,
     enlarge,
@@ -28,6 +29,11 @@ BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 def images(count: int = 3, size: int | tuple[int, int] = 32, seed: int = 0) -> Tensor:
     height, width = (size, size) if isinstance(size, int) else size
     return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(seed)) * 255
+
+
+def swd(x: Tensor, y: Tensor, *, seed: int) -> Distance:
+    (distance,) = sliced_wasserstein(x, y, seeds=[seed])
+    return distance
 
 
 def smooth(count: int, size: int, seed: int) -> Tensor:
@@ -151,7 +157,7 @@ def test_a_constant_channel_normalises_to_zero():
 def test_sorted_differences_are_the_wasserstein_distance_of_each_projection():
     draws = torch.Generator().manual_seed(0)
     x, y, direction = (torch.randn(*shape, generator=draws).double() for shape in ((40, 147), (40, 147), (147, 8)))
-    distance = (_sorted_projection(x, direction) - _sorted_projection(y + 0.2, direction)).abs().mean(0)
+    distance = (_sorted_projection(x, direction) - _sorted_projection(y + 0.2, direction)).abs().mean(1)
     for k in range(8):
         u, v = (x @ direction[:, k]).numpy(), ((y + 0.2) @ direction[:, k]).numpy()
         assert float(distance[k]) == pytest.approx(wasserstein_distance(u, v), abs=1e-10)
@@ -194,14 +200,14 @@ def test_the_distance_equals_a_naive_computation_from_the_same_draws(size):
             distance = wasserstein_distance(u @ axis, v @ axis)
             unit.append(1000 * distance / np.linalg.norm(axis))
             std.append(1000 * distance / np.std(axis))
-    found = sliced_wasserstein(x, y, seed=seed)
+    found = swd(x, y, seed=seed)
     # every level has as many directions, so the mean of means is the mean; the code computes in float32
     assert found.unit == pytest.approx(np.mean(unit), rel=1e-4)
     assert found.std == pytest.approx(np.mean(std), rel=1e-4)
 
 
 def test_the_two_scales_differ_by_the_length_of_a_standard_normal_direction():
-    found = sliced_wasserstein(images(), images(seed=1), seed=0)
+    found = swd(images(), images(seed=1), seed=0)
     # |d| / std(d) = sqrt(147 / (1 - 147 mean^2 / |d|^2)): 0.3 % above sqrt(147) on average
     assert found.std / found.unit == pytest.approx(sqrt(147), rel=0.01)
 
@@ -209,41 +215,42 @@ def test_the_two_scales_differ_by_the_length_of_a_standard_normal_direction():
 def test_a_set_is_near_itself_but_not_at_zero():
     # places are drawn anew for the second set: even the same images give different patches
     x = images(16)
-    itself, other = sliced_wasserstein(x, x, seed=0), sliced_wasserstein(x, smooth(16, 32, 1), seed=0)
+    itself, other = swd(x, x, seed=0), swd(x, smooth(16, 32, 1), seed=0)
     assert 0 < itself.unit < other.unit / 2
     assert 0 < itself.std < other.std / 2
 
 
 def test_images_whose_patches_are_all_alike_are_at_distance_zero():
     x = torch.full((2, 3, 16, 16), 90.0)
-    found = sliced_wasserstein(x, x + 50, seed=0)
+    found = swd(x, x + 50, seed=0)
     assert (found.unit, found.std) == (0, 0)
 
 
 def test_the_floor_falls_with_the_number_of_images():
-    few, many = (sliced_wasserstein(images(n), images(n, seed=1), seed=0).unit for n in (2, 32))
+    few, many = (swd(images(n), images(n, seed=1), seed=0).unit for n in (2, 32))
     # patches of one image overlap, so the fall is that of the square root of n in trend alone
     assert many < 0.5 * few
 
 
 def test_unit_and_offset_of_the_images_are_irrelevant():
     x, y = images(), smooth(3, 32, 1)
-    found, expected = (sliced_wasserstein(x / s - o, y / s - o, seed=0) for s, o in ((127.5, 1), (1, 0)))
+    found, expected = (swd(x / s - o, y / s - o, seed=0) for s, o in ((127.5, 1), (1, 0)))
     assert found.unit == pytest.approx(expected.unit, rel=1e-3)  # float32 around another offset
 
 
 def test_the_same_seed_gives_the_same_number_and_another_another():
     x, y = images(), images(seed=1)
-    first = sliced_wasserstein(x, y, seed=3)
+    first = swd(x, y, seed=3)
     torch.rand(1)
-    assert sliced_wasserstein(x, y, seed=3) == first
-    assert sliced_wasserstein(x, y, seed=4) != first
+    assert swd(x, y, seed=3) == first
+    assert swd(x, y, seed=4) != first
+    assert sliced_wasserstein(x, y, seeds=range(3, 5)) == [first, swd(x, y, seed=4)]
 
 
 def test_neither_the_images_nor_the_global_generator_are_touched():
     x, y, state = images(), images(seed=1), torch.get_rng_state()
     before = x.clone()
-    sliced_wasserstein(x, y, seed=0)
+    swd(x, y, seed=0)
     assert x.equal(before)
     assert torch.get_rng_state().equal(state)
 
@@ -251,10 +258,10 @@ def test_neither_the_images_nor_the_global_generator_are_touched():
 @pytest.mark.parametrize("other", [(2, 3, 32, 32), (3, 3, 32, 40), (3, 1, 32, 32)])
 def test_sets_of_different_shape_are_refused(other):
     with pytest.raises(ValueError, match=r"one shape, got \(3, 3, 32, 32\) and"):
-        sliced_wasserstein(images(), torch.zeros(other), seed=0)
+        swd(images(), torch.zeros(other), seed=0)
 
 
 @pytest.mark.parametrize("size", [(15, 15), (15, 64), (64, 8)])
 def test_images_below_16_pixels_are_refused(size):
     with pytest.raises(ValueError, match=rf"at least 16x16, got \({size[0]}, {size[1]}\)"):
-        sliced_wasserstein(images(2, size), images(2, size), seed=0)
+        swd(images(2, size), images(2, size), seed=0)

@@ -1,0 +1,97 @@
+"""Two folders of images: FID, IS, KID and SWD of one against the other, with their protocol.
+
+python -m src.evaluate real=a/ fake=b/
+"""
+
+import json
+from pathlib import Path
+
+import hydra
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from tqdm import tqdm
+
+from src import runs, schema
+from src.accelerator import device
+from src.data.images import find_images, read_image, shortest_side
+from src.data.transforms import to_tensor
+from src.errors import UserError
+from src.metrics.cache import content_key
+from src.metrics.per_image import write_per_image
+from src.metrics.scores import Scores
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+LARGEST = 256
+
+schema.register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Entry point; a user's mistake becomes one line and exit code 1."""
+    try:
+        result = evaluate(config)
+    except UserError as error:
+        raise CompactHydraException(str(error)) from error
+    print(json.dumps(result))
+
+
+def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
+    """{"metrics": values by name, `*_floor`: real against real; "protocol": what they need beside them}.
+
+    Names are those of Scores. The features of the real images are kept for the next call.
+    """
+    real_files, fake_files = find_images(Path(config.real)), find_images(Path(config.fake))
+    where = device(config.accelerator)
+    if config.side is None:
+        sides = (shortest_side(path) for path in [*real_files, *fake_files])
+        config.metrics.scores.side = min(LARGEST, *sides)
+        config.metrics.scores.own_size = True
+    scores: Scores = runs.build(config.metrics.scores, "metrics.scores")
+    real = scores.gather_files(real_files, _read, where, name="real", preparation="whole")
+    bar = tqdm(fake_files, desc="fake", unit="image", leave=False)
+    fake = scores.gather(map(_read, bar), len(fake_files), where)
+    if config.per_image is not None:
+        names = [str(path.relative_to(config.fake)) for path in fake_files]
+        write_per_image(Path(config.per_image), names, scores.per_image(fake, real, where))
+    metrics = scores(fake, real, where)
+    if len(real) >= 4:
+        metrics |= {f"{name}_floor": value for name, value in scores.floor(real, where).items()}
+    protocol = {
+        "real": str(config.real),
+        "fake": str(config.fake),
+        **scores.protocol(len(fake), len(real)),
+        "floor": "every second real image against the others",
+        "real_digest": content_key(real_files, {})[:12],
+        "fake_digest": content_key(fake_files, {})[:12],
+        "device": where.type,
+        "commit": runs.git_commit(),
+    }
+    _show(metrics, protocol, scores)
+    return {"metrics": dict(metrics), "protocol": protocol}
+
+
+def _read(path: Path) -> Tensor:
+    return to_tensor(read_image(path))
+
+
+def _show(metrics: dict[str, float], protocol: dict[str, object], scores: Scores) -> None:
+    title = f"{protocol['fake']} ({protocol['n_fake']}) against {protocol['real']} ({protocol['n_real']})"
+    table = Table("score", "better", "value", "deviation", "real against real", title=title)
+    for name in scores.names:
+        deviation = metrics.get(scores.deviation(name))
+        values = [metrics[name], deviation, metrics.get(f"{name}_floor")]
+        higher = name.startswith("is")
+        table.add_row(name, "higher" if higher else "lower", *("-" if v is None else f"{v:.4f}" for v in values))
+    console = Console(stderr=True)
+    console.print(table)
+    for name in ("extractor", "fid", "kid", "is", "swd", "resize"):
+        if name in protocol:
+            console.print(f"{name}: {protocol[name]}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Features of image files on disk, by content: computed once for all jobs of a sweep and all later runs."""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from src.errors import UserError
+from src.metrics.extractor import Embedding
+
+log = logging.getLogger(__name__)
+
+
+class FeatureCache:
+    """A folder of safetensors files named by what they are the features of.
+
+    An entry that is torn, altered or of other content is computed again and replaced. Files are written whole or not
+    at all, so that jobs may share the folder while they run.
+
+    Args:
+        folder: made if missing; None keeps nothing.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self.folder = None if folder is None else Path(folder).expanduser()
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"metrics.cache={folder}: cannot be made ({error.strerror}); name a folder, or null"
+            ) from error
+
+    def __call__(self, key: str, compute: Callable[[], Embedding]) -> Embedding:
+        """What lies under `key`, or else what `compute` gives, kept there."""
+        if self.folder is None:
+            return compute()
+        path = self.folder / f"{key}.safetensors"
+        kept = _load(path)
+        if kept is not None:
+            return kept
+        embedding = compute()
+        _save(path, embedding)
+        return embedding
+
+
+def content_key(files: Iterable[Path], settings: Mapping[str, object]) -> str:
+    """64 hex digits that change with the bytes of any file, their order, the settings and the version of torch."""
+    sha = hashlib.sha256(json.dumps({**settings, "torch": torch.__version__}, sort_keys=True).encode())
+    for path in files:
+        try:
+            sha.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}); was the folder changed meanwhile?") from error
+    return sha.hexdigest()
+
+
+def _load(path: Path) -> Embedding | None:
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            intact = (file.metadata() or {}).get("sha256") == _digest(tensors)
+    except (SafetensorError, OSError):
+        intact = False
+    if not intact:
+        log.warning(f"{path}: damaged; its features are computed again")
+        return None
+    return Embedding(tensors["features"], tensors.get("logits"))
+
+
+def _save(path: Path, embedding: Embedding) -> None:
+    tensors = {name: value.contiguous() for name, value in embedding._asdict().items() if value is not None}
+    content = save(tensors, metadata={"sha256": _digest(tensors)})
+    try:
+        # a name of its own: another job may be writing the same entry
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(path)
+    except OSError as error:
+        log.warning(f"{path}: cannot be kept ({error.strerror}); the next job computes these features again")
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        sha.update(f"{name} {tuple(tensors[name].shape)}\n".encode())
+        sha.update(tensors[name].numpy().tobytes())
+    return sha.hexdigest()

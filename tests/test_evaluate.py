@@ -1,0 +1,147 @@
+"""src.evaluate as a user calls it, against torch-fidelity's own computation on the same folders."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from PIL import Image
+from torch_fidelity import calculate_metrics
+
+from src import schema
+from src.errors import UserError
+from src.evaluate import evaluate
+from tests.conftest import CONF
+
+
+def evaluation(*overrides: str) -> DictConfig:
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("evaluate", ["accelerator=cpu", *overrides])
+
+
+def written(folder: Path, count: int, seed: int, sizes: tuple[tuple[int, int], ...] = ((48, 36),)) -> Path:
+    """Smooth coloured noise; the range of colours follows from the seed."""
+    folder.mkdir()
+    for index in range(count):
+        draws = np.random.default_rng([seed, index])
+        coarse = Image.fromarray(draws.integers(40 * seed, 256, (6, 8, 3), dtype=np.uint8))
+        coarse.resize(sizes[index % len(sizes)], Image.Resampling.BICUBIC).save(folder / f"{index:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    base = tmp_path_factory.mktemp("folders")
+    return written(base / "real", 23, 0), written(base / "fake", 20, 1, ((48, 36), (40, 44)))
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    base = tmp_path_factory.mktemp("few")
+    return written(base / "real", 5, 0), written(base / "fake", 5, 1, ((48, 36), (40, 44)))
+
+
+@pytest.mark.filterwarnings("ignore:.*worker processes in total")  # torch-fidelity's, on few cores
+def test_fid_is_and_kid_are_torch_fidelitys_on_the_same_folders(folders: tuple[Path, Path], inception_weights: Path):
+    real, fake = folders
+    result = evaluate(
+        evaluation(f"real={real}", f"fake={fake}", "extractor=inception", f"extractor.weights={inception_weights}")
+    )
+    found = result["metrics"]
+    expected = calculate_metrics(
+        input1=str(fake),
+        input2=str(real),
+        isc=True,
+        fid=True,
+        kid=True,
+        kid_subset_size=20,
+        batch_size=1,
+        feature_extractor_weights_path=str(inception_weights),
+        cuda=False,
+        cache=False,
+        verbose=False,
+    )
+    assert found["fid"] == pytest.approx(expected["frechet_inception_distance"], rel=1e-3)
+    assert found["is"] == pytest.approx(expected["inception_score_mean"], rel=1e-3)
+    assert found["is_std"] == pytest.approx(expected["inception_score_std"], rel=1e-3)
+    assert found["kid"] == pytest.approx(expected["kernel_inception_distance_mean"], rel=1e-3)
+    assert found["kid_std"] == pytest.approx(expected["kernel_inception_distance_std"], rel=1e-3)
+    # the networks are random, but not blind
+    assert expected["frechet_inception_distance"] > 0.1
+    assert expected["inception_score_mean"] > 1.01
+    assert abs(expected["kernel_inception_distance_mean"]) > 1e-3
+    assert result["protocol"]["kid_subset_size"] == 20
+
+
+def test_a_set_against_itself_is_at_fid_zero(few: tuple[Path, Path]):
+    result = evaluate(evaluation(f"real={few[0]}", f"fake={few[0]}"))
+    assert result["metrics"]["fid_efficientnet_lite0"] == pytest.approx(0, abs=1e-6)
+    assert result["metrics"]["kid_efficientnet_lite0"] < 0  # unbiased, see test_kid
+
+
+def test_the_command_prints_json_alone_and_a_table_beside_it(few: tuple[Path, Path], tmp_path: Path):
+    real, fake = few
+    arguments = [f"real={real}", f"fake={fake}", "side=32", f"per_image={tmp_path / 'new' / 'each.csv'}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "src.evaluate", *arguments, "accelerator=cpu"],
+        cwd=CONF.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result) == {"metrics", "protocol"}
+    scores = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is", "is_std")]
+    scores += ["swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
+    assert set(result["metrics"]) == {*scores, *(f"{name}_floor" for name in (*scores, "kid_std_efficientnet_lite0"))}
+    assert (result["protocol"]["n_real"], result["protocol"]["n_fake"], result["protocol"]["side"]) == (5, 5, 32)
+    assert "swd_unit" in done.stderr
+    assert done.stderr.count("5 images are too few for the covariance of 1280 features") == 2  # warned; protocol
+    rows = list(csv.DictReader((tmp_path / "new" / "each.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == [f"{index:02d}.png" for index in range(5)]
+    mean = np.mean([float(row["kid_contribution_efficientnet_lite0"]) for row in rows])
+    assert mean == pytest.approx(result["metrics"]["kid_efficientnet_lite0"], rel=1e-9)  # sets of one size: no subsets
+
+
+def test_real_features_are_there_the_next_time_and_change_nothing(
+    few: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = [f"real={few[0]}", f"fake={few[1]}", f"metrics.cache={tmp_path}"]
+    first = evaluate(evaluation(*config))
+    assert len(list(tmp_path.iterdir())) == 1
+    assert evaluate(evaluation(*config)) == first
+    assert evaluate(evaluation(*config, "metrics.cache=null")) == first
+
+
+def test_squares_of_the_shortest_side_are_compared_unless_a_side_is_given(few: tuple[Path, Path]):
+    result = evaluate(evaluation(f"real={few[0]}", f"fake={few[1]}"))
+    assert result["protocol"]["side"] == 36
+    assert "from the file's size" in str(result["protocol"]["resize"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["real={none}", "fake={fake}"], "none: no such folder"),
+        (["real={real}", "fake={one}"], "at least 2 images a set, got 1"),
+        (["real={real}", "fake={fake}", "side=8"], "side must be >= 16, got 8"),
+        (["real={real}", "fake={fake}", "accelerator=tpu"], "accelerator=tpu: not to be had here"),
+        (["real={real}", "fake={fake}", "per_image={real}"], "per_image=.*cannot be written"),
+        (
+            ["real={real}", "fake={fake}", "extractor=inception", "extractor.weights={none}"],
+            "no Inception weights there",
+        ),
+    ],
+)
+def test_a_mistake_is_said_in_one_line(overrides: list[str], message: str, few: tuple[Path, Path], tmp_path: Path):
+    paths = {"real": few[0], "fake": few[1], "none": tmp_path / "none"}
+    paths["one"] = written(tmp_path / "one", 1, 0)
+    with pytest.raises(UserError, match=message) as raised:
+        evaluate(evaluation(*(override.format(**paths) for override in overrides)))
+    assert "\n" not in str(raised.value)
