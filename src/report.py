@@ -50,7 +50,7 @@ def _write(table: Table, output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            runs.write_file(output / name, content)
+            runs.write(output / name, content)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}); free or choose another place") from error
 

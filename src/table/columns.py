@@ -10,6 +10,7 @@ from src.table.published import QUOTED
 # family -> whether more or less of it is better; a name may go on with its extractor
 DIRECTIONS = {"fid": -1, "is": +1, "kid": -1, "swd_unit": -1, "swd_std": -1}
 COMPANIONS = ("_source", "_floor", "_raw", "_best", "_std", "_spread")
+_ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {
     "seconds_per_step": ("s/step", 1.0),
     "peak_cuda_bytes": ("peak GPU memory, GiB", 2.0**-30),
@@ -27,6 +28,7 @@ class Column:
         kind: "score" is tested; "best" is the best epoch's, "quoted" the paper's, "cost" what training took.
         direction: +1 if more is better, -1 if less is, 0 where neither is.
         decimals: digits after the point, for people.
+        unit: what a value is multiplied by, for people.
     """
 
     key: str
@@ -34,6 +36,7 @@ class Column:
     kind: Literal["score", "best", "quoted", "cost"]
     direction: int
     decimals: int
+    unit: float = 1.0
 
     @property
     def arrow(self) -> str:
@@ -61,7 +64,7 @@ class Column:
 
     def text(self, value: float) -> str:
         """A value as people read it."""
-        return f"{value:,.{self.decimals}f}"
+        return f"{value * self.unit:,.{self.decimals}f}"
 
 
 def columns(runs: Sequence[Run]) -> list[Column]:
@@ -91,7 +94,8 @@ def headlines(names: Sequence[str]) -> list[str]:
     return [
         name
         for name in names
-        if not any(name.endswith(suffix) and name.removesuffix(suffix) in there for suffix in COMPANIONS)
+        if name not in _ASIDE
+        and not any(name.endswith(suffix) and name.removesuffix(suffix) in there for suffix in COMPANIONS)
     ]
 
 
@@ -105,8 +109,8 @@ def _cost_columns(runs: Sequence[Run]) -> list[Column]:
     there = list(dict.fromkeys(key for run in runs for key in _costs(run)))
     parts = [Column(key, f"parameters, {key.partition('.')[2]}", "cost", 0, 0) for key in there if "." in key]
     others = [
-        Column(key, heading, "cost", -1, _decimals(_costs(run).get(key) for run in runs))
-        for key, (heading, _) in _COSTS.items()
+        Column(key, heading, "cost", -1, _decimals(_costs(run).get(key, 0.0) * unit for run in runs), unit)
+        for key, (heading, unit) in _COSTS.items()
         if key in there
     ]
     return parts + others
@@ -114,7 +118,7 @@ def _cost_columns(runs: Sequence[Run]) -> list[Column]:
 
 def _costs(run: Run) -> Mapping[str, float]:
     parts: Mapping[str, Any] = run.protocol.get("parameters", {})
-    costs = {key: float(run.protocol[key]) * unit for key, (_, unit) in _COSTS.items() if key in run.protocol}
+    costs = {key: float(run.protocol[key]) for key in _COSTS if key in run.protocol}
     return {f"parameters.{part}": float(count) for part, count in parts.items()} | costs
 
 

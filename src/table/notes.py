@@ -23,7 +23,7 @@ def notes(
             f"corrected for all comparisons of a score. Bold: better than {BASE}, p (Holm) below {ALPHA}."
         )
     if "best" in kinds:
-        found.append("Best epoch: chosen by the score it shows, so it flatters; the last epoch is the result.")
+        found.append("Best epoch: chosen on the frames it is scored on, so it flatters; the last epoch is the result.")
     if "quoted" in kinds:
         found.append(
             f"Paper (quoted): {SOURCE}; its data differ, and size and number of images are not said there: not "

@@ -13,10 +13,10 @@ BASE = "cut"
 ORDER = (BASE, "cyclegan", "self", "external", "bam", "triplet", "entropy")
 # where, with what and under whose eyes a run was made, not what was trained
 _ELSEWHERE = (
-    *("variant", "seed", "resume", "compile", "extractor.weights", "data.root", "data.num_workers"),
-    *("data.batch_size", "trainer.devices", "trainer.num_nodes"),  # joined: see _training
-    *("trainer.accelerator", "trainer.strategy", "trainer.log_every_n_steps"),
-    *("logger", "callbacks"),
+    *("variant", "seed", "data.seed", "resume", "compile", "logger", "callbacks"),
+    *("data.root", "data.num_workers", "data.batch_size"),
+    *("trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.log_every_n_steps"),
+    *("metrics", "extractor", "trainer.limit_val_batches"),  # how a run was scored: its protocol tells
 )
 _METHOD = ("method", "attention", "sampler")  # what makes a variant
 _ABSENT = "-"
@@ -123,10 +123,7 @@ def _training(config: Settings) -> dict[str, Any]:
 
 
 def _elsewhere(key: str) -> bool:
-    # a copy of the node in another group (metrics.scores.extractor, data.seed) is no more telling than the original
-    return key.endswith(".seed") or any(
-        key == name or key.startswith(f"{name}.") or key.endswith(f".{name}") for name in _ELSEWHERE
-    )
+    return any(key == name or key.startswith(f"{name}.") for name in _ELSEWHERE)
 
 
 def _label(variant: str, changes: Mapping[str, Sequence[Any]], number: int) -> str:

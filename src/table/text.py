@@ -25,7 +25,7 @@ def markdown(table: Table) -> str:
     if table.tests:
         parts.append(_markdown_table(_test_headings(), [_test_line(one, "**{}**") for one in table.tests]))
     parts += [f"Protocol: {table.protocol}", *table.notes]
-    return "\n".join(part + "\n" for part in parts)
+    return "\n\n".join(parts) + "\n"
 
 
 def latex(table: Table) -> str:
@@ -92,7 +92,7 @@ def _test_headings() -> list[str]:
 
 
 def _test_line(one: Comparison, bold: str) -> list[str]:
-    low, mean, high = (f"{x:+.{one.column.decimals}f}" for x in (one.test.low, one.test.difference, one.test.high))
+    low, mean, high = (f"{x:+,.{one.column.decimals}f}" for x in (one.test.low, one.test.difference, one.test.high))
     verdict = f"{one.verdict} than {BASE}" if one.verdict in ("better", "worse") else one.verdict
     return [
         f"{one.column.heading} {one.column.arrow}".strip(),
@@ -104,7 +104,7 @@ def _test_line(one: Comparison, bold: str) -> list[str]:
 def _markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rule = ["---", *("---:" for _ in headings[1:])]
     # a bar would end the cell
-    return "\n".join(f"| {' | '.join(c.replace('|', '/') for c in line)} |" for line in (headings, rule, *lines)) + "\n"
+    return "\n".join(f"| {' | '.join(c.replace('|', '/') for c in line)} |" for line in (headings, rule, *lines))
 
 
 def _latex_lines(table: Table) -> list[list[str]]:
@@ -123,7 +123,8 @@ def _latex_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> lis
 
 
 def _escape(text: str) -> str:
-    return re.sub("|".join(map(re.escape, _LATEX)), lambda found: _LATEX[found[0]], text)
+    escaped = re.sub("|".join(map(re.escape, _LATEX)), lambda found: _LATEX[found[0]], text)
+    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escaped)
 
 
 def _csv(header: Sequence[str], lines: Sequence[Sequence[str | int | float | None]]) -> str:
