@@ -26,10 +26,12 @@ from torch import nn
 
 from src import naming, runs, schema
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
+from src.callbacks.cost import Cost
 from src.callbacks.progress import Progress
 from src.callbacks.scores import EpochScores
 from src.data.datamodule import UnpairedData
 from src.errors import UserError
+from src.methods.parts import parameters_by_part
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder
@@ -85,8 +87,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     callbacks = runs.build(config.callbacks, "callbacks")
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
     grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
-    during = _epoch_scores(config, validation)
-    trainer = _trainer(config, folder, [*during, grid, last])
+    cost, during = Cost(), _epoch_scores(config, validation)
+    trainer = _trainer(config, folder, [cost, *during, grid, last])
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
     checkpoint = folder / runs.CHECKPOINT if resume else None
@@ -118,6 +120,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "epochs": trainer.current_epoch,
         "commit": commit,
         "seconds": round(module.seconds(), 1),
+        "parameters": parameters_by_part(method),
+        **cost.protocol(),
     }
     runs.save_metrics(folder, metrics, protocol)
     print(json.dumps({"run": str(folder), **metrics}))

@@ -1,0 +1,105 @@
+"""The ablation table of finished runs: table.md, .csv, .tex and .png, and runs.csv with every seed's scores.
+
+python -m src.report outputs/sweeps/...
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig
+
+from src import runs
+from src.errors import UserError
+from src.table import figure, text
+from src.table.collect import collect
+from src.table.table import Table, tabulate
+
+
+def report(folders: Sequence[Path], output: Path) -> Table:
+    """Write the table of all runs in `folders` into `output`.
+
+    Several jobs may do so at once: each writes again until no run has ended in the meantime, so the last one to write
+    has seen them all.
+
+    Raises UserError as `collect` and `tabulate` do, or if `output` cannot be written.
+    """
+    collection = collect(folders)
+    while True:
+        table = tabulate(collection)
+        _write(table, output)
+        seen, collection = collection, collect(folders)
+        if collection == seen:
+            return table
+
+
+def _write(table: Table, output: Path) -> None:
+    files = {
+        "table.md": text.markdown(table).encode(),
+        "table.csv": text.rows_csv(table).encode(),
+        "table.tex": text.latex(table).encode(),
+        "runs.csv": text.runs_csv(table).encode(),
+        "table.png": figure.draw(table),
+    }
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            runs.write(output / name, content)
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror}); free or choose another place") from error
+
+
+class SweepTable(Callback):
+    """Keeps the table in a sweep's folder: after each of its jobs, so that no later failure costs it, and at its end.
+
+    A job in a process of its own, here or on another machine, does so itself.
+    """
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Write the table of the jobs that have ended so far."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            _keep(config)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Write it once more: a job that was killed elsewhere could not."""
+        _keep(config)
+
+
+@rank_zero_only
+def _keep(config: DictConfig) -> None:
+    sweep = Path(config.hydra.runtime.cwd) / config.hydra.sweep.dir
+    try:
+        report([sweep], sweep)
+    except UserError as error:
+        print(f"no table: {error}", file=sys.stderr)
+    else:
+        print(f"table: {sweep / 'table.md'}", file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m src.report", description="The ablation table of finished runs.")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder of those")
+    parser.add_argument("--output", type=Path, help="where the files go; by default into the one folder named")
+    options = parser.parse_args(arguments)
+    try:
+        if options.output is None and len(options.folders) > 1:
+            raise UserError("several folders: say where the table goes with --output")
+        output = options.output or options.folders[0]
+        table = report(options.folders, output)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(text.markdown(table), end="")
+    print(f"written: {output}/table.md, .csv, .tex, .png and runs.csv", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The ablation table: run folders in, rows with statistics out, as text and as a figure."""

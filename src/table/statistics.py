@@ -1,0 +1,69 @@
+"""Seeds as a sample: mean and deviation, the paired t-test, and Holm's correction for testing several rows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+LEVEL = "95 %"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean of `n` values, and their sample deviation (n - 1 in the denominator); None for a single value."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Paired t-test of a difference: its mean, 95 % interval (not corrected), p of "no difference", and n pairs."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    n: int
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Of at least one value."""
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Summary(float(np.mean(values)), std, len(values))
+
+
+def paired(values: Mapping[int, float], base: Mapping[int, float]) -> Paired | None:
+    """Paired t-test (Student 1908) of values minus base, by seed.
+
+    Returns None where nothing can be tested: fewer than two common seeds, a value that is not finite, or differences
+    that are all the same, whose variance is no estimate.
+    """
+    seeds = sorted(values.keys() & base.keys())
+    ours = np.array([values[seed] for seed in seeds])
+    theirs = np.array([base[seed] for seed in seeds])
+    differences = ours - theirs
+    if len(seeds) < 2 or not np.isfinite(differences).all():
+        return None
+    if np.ptp(differences) <= 1e-12 * max(np.abs(ours).max(), np.abs(theirs).max()):
+        return None
+    test = stats.ttest_rel(ours, theirs)
+    interval = test.confidence_interval(CONFIDENCE)
+    return Paired(float(differences.mean()), float(interval.low), float(interval.high), float(test.pvalue), len(seeds))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values (Holm 1979), in the order given.
+
+    The i-th smallest of m is multiplied by m - i + 1; none falls below a smaller one's, none exceeds 1.
+    """
+    adjusted = [math.nan] * len(p)
+    running = 0.0
+    for rank, index in enumerate(sorted(range(len(p)), key=lambda index: p[index])):
+        running = max(running, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = running
+    return adjusted
