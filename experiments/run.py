@@ -78,7 +78,7 @@ def main() -> int:
         jobs = {}
         for seed in sweep.seeds:
             for row in sweep.rows:
-                label = f"{row.rpartition('=')[2]}_seed={seed}"
+                label = f"{row.rpartition('=')[2]}_seed{seed}"
                 folder = ROOT / "outputs" / "experiments" / options.name / label
                 overrides = [row, f"seed={seed}", *sweep.overrides, *options.set]
                 jobs[pool.submit(finish, folder, overrides)] = (label, folder, seed)
