@@ -48,8 +48,9 @@ def trained(choice: str, *, record: bool) -> torch.Tensor:
         "generator_terms": method.generator_parameters(),
         "discriminator_terms": method.discriminator_parameters(),
     }
+    # an eps above the gradients: Adam would otherwise take full steps along the rounding noise of idle biases
     optimizers = {
-        terms: torch.optim.Adam(list(parameters), lr=rate, betas=(0.5, 0.999), capturable=True)
+        terms: torch.optim.Adam(list(parameters), lr=rate, betas=(0.5, 0.999), eps=1.0, capturable=True)
         for terms, parameters in players.items()
     }
 
@@ -64,7 +65,7 @@ def trained(choice: str, *, record: bool) -> torch.Tensor:
 
     run = CudaGraph(step, lambda: method.settled) if record else step
     for number in range(WARM_UP + 8):
-        rate.fill_(1e-3 / (1 + number))
+        rate.fill_(0.1 / (1 + number))
         run(on_gpu(batch(1, seed=number, progress=number / 20)))
     return torch.cat([parameter.detach().flatten() for parameter in method.parameters()])
 
@@ -78,4 +79,4 @@ def test_a_recorded_step_trains_as_the_plain_one(choice: str):
     """The pools of CycleGAN fill before anything is recorded."""
     plain, recorded = (trained(choice, record=record) for record in (False, True))
     assert plain.isfinite().all()
-    torch.testing.assert_close(recorded, plain, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(recorded, plain, rtol=1e-3, atol=1e-4)
