@@ -35,15 +35,15 @@ def test_channels_last_changes_the_layout_and_not_the_terms():
 
 
 def on_gpu(images: Batch) -> Batch:
-    return Batch(images.x.cuda(), images.y.cuda(), images.key.cuda(), images.progress)
+    return Batch(images.x.cuda().double(), images.y.cuda().double(), images.key.cuda(), images.progress)
 
 
 def trained(choice: str, *, record: bool) -> torch.Tensor:
     """The weights after a few steps with fresh images, keys, progress and rate each."""
     torch.manual_seed(0)
     own = ["method.pool=5"] if "cyclegan" in choice else ["selection=gumbel", "selection.patches=8"]
-    method = runs.build_method(config(*TINY[:2], choice, *own)).cuda()
-    rate = torch.tensor(1e-3, device="cuda")
+    method = runs.build_method(config(*TINY[:2], choice, *own)).cuda().double()
+    rate = torch.tensor(1e-3, device="cuda", dtype=torch.float64)
     players = {
         "generator_terms": method.generator_parameters(),
         "discriminator_terms": method.discriminator_parameters(),
@@ -65,7 +65,7 @@ def trained(choice: str, *, record: bool) -> torch.Tensor:
 
     run = CudaGraph(step, lambda: method.settled) if record else step
     for number in range(WARM_UP + 8):
-        rate.fill_(0.1 / (1 + number))
+        rate.fill_(1e-2 / (1 + number))
         run(on_gpu(batch(1, seed=number, progress=number / 20)))
     return torch.cat([parameter.detach().flatten() for parameter in method.parameters()])
 
@@ -76,7 +76,7 @@ def trained(choice: str, *, record: bool) -> torch.Tensor:
     [*(f"attention={name}" for name in ATTENTIONS), "method=cyclegan", "method=fastcut"],
 )
 def test_a_recorded_step_trains_as_the_plain_one(choice: str):
-    """The pools of CycleGAN fill before anything is recorded."""
+    """In float64, where rounding has no time to grow; the pools of CycleGAN fill before anything is recorded."""
     plain, recorded = (trained(choice, record=record) for record in (False, True))
     assert plain.isfinite().all()
-    torch.testing.assert_close(recorded, plain, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(recorded, plain, rtol=1e-6, atol=1e-8)
