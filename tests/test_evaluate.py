@@ -75,7 +75,7 @@ def test_fid_is_and_kid_are_torch_fidelitys_on_the_same_folders(folders: tuple[P
     # the networks are random, but not blind
     assert expected["frechet_inception_distance"] > 0.1
     assert expected["inception_score_mean"] > 1.01
-    assert abs(expected["kernel_inception_distance_mean"]) > 1e-3
+    assert abs(expected["kernel_inception_distance_mean"]) > 1e-4
     assert result["protocol"]["kid_subset_size"] == 20
 
 
