@@ -82,7 +82,7 @@ def _show(metrics: dict[str, float], protocol: dict[str, object], scores: Scores
     title = f"{protocol['fake']} ({protocol['n_fake']}) against {protocol['real']} ({protocol['n_real']})"
     table = Table("score", "better", "value", "deviation", "real against real", title=title)
     for name in scores.names:
-        deviation = metrics.get(scores.deviation(name))
+        deviation = metrics.get(f"{name}_spread" if name.startswith("swd") else f"{name}_std")
         values = [metrics[name], deviation, metrics.get(f"{name}_floor")]
         higher = name.startswith("is")
         table.add_row(name, "higher" if higher else "lower", *("-" if v is None else f"{v:.4f}" for v in values))

@@ -76,7 +76,7 @@ def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for layer in network.modules():
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)  # or features would vanish over 50 layers
-    torch.nn.init.normal_(network.fc.weight, std=0.1)
+    torch.nn.init.normal_(network.fc.weight)
     path = tmp_path_factory.mktemp("inception") / "weights.pth"
     torch.save(network.state_dict(), path)
     return path

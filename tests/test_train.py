@@ -73,11 +73,11 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
 def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, DictConfig]):
     content = json.loads((finished[0] / "metrics.json").read_text())
     assert set(content) == {"metrics", "protocol"}
-    names = [f"{score}_efficientnet_lite0" for score in ("kid", "kid_std", "fid", "is", "is_std")]
-    names += ["swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
+    names = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is")]
+    names += [f"{KID}_std", "is_efficientnet_lite0_std", "swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
     expected = {name + of for name in names for of in ("", "_raw", "_source", "_floor")}
     # real against real is two sets of two, so there are no subsets to draw
-    assert set(content["metrics"]) == expected - {"kid_std_efficientnet_lite0_floor"}
+    assert set(content["metrics"]) == expected - {"kid_efficientnet_lite0_std_floor"}
     wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}
     assert wanted | {"commit", "seconds", "data_digest"} <= set(content["protocol"])
     assert content["protocol"]["batches"] == 12
@@ -159,7 +159,8 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
     [
         ([2], ["attention=triplet"]),  # in the middle of the first epoch
         ([5], ["attention=triplet", "selection=gumbel"]),  # at the last batch of the first epoch
-        ([8, 10], ["attention=none", "data.num_workers=2"]),  # twice in the second, with workers
+        # twice in the second, with workers, and the first may have been the best
+        ([8, 10], ["attention=none", "data.num_workers=2", "metrics.every_n_epochs=1"]),
         ([3], ["attention=self", "module.accumulate=2", "trainer.max_epochs=3"]),  # between two steps' batches
         ([1, 8], ["method=cyclegan", "method.pool=2"]),  # with pools that have just filled, and that exchange
         ([4], ["method=fastcut"]),
@@ -237,8 +238,9 @@ def test_two_processes_train_what_one_does_on_the_joint_batch(frames: Callable[.
         "data.samples_per_epoch=7",
         "trainer.max_epochs=2",
         "trainer.precision=64-true",
-        "trainer.limit_val_batches=2",
+        "trainer.limit_val_batches=3",
         "metrics.scores.seeds=1",
+        "metrics.every_n_epochs=2",
     ]
     for name, own in (("one", ["data.batch_size=2"]), ("two", ["data.batch_size=1", "trainer.devices=2"])):
         done = command("src.train", *overrides, *own, f"hydra.run.dir={tmp_path / name}")
@@ -248,6 +250,13 @@ def test_two_processes_train_what_one_does_on_the_joint_batch(frames: Callable[.
     # float64; gradients are summed in another order
     for key, value in one.items():
         torch.testing.assert_close(two[key], value, atol=1e-6, rtol=0)
+    one_scores, two_scores = (
+        json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("one", "two")
+    )
+    # three frames over two processes; a pixel may round to its neighbour
+    assert two_scores == pytest.approx(one_scores, rel=1e-3, abs=1e-3)
+    translated = [sorted(path.name for path in (tmp_path / name).rglob("translated/*")) for name in ("one", "two")]
+    assert translated[0] == translated[1] == ["000.png", "001.png", "002.png"]
 
 
 def overrides_for(root: Path) -> list[str]:
@@ -391,8 +400,20 @@ def test_scores_during_training_are_logged(frames: Callable[..., Path], tmp_path
     train(config(*overrides_for(frames()), "attention=none", "metrics.every_n_epochs=1"), tmp_path)
     rows = list(csv.DictReader((tmp_path / "logs/csv/version_0/metrics.csv").read_text().splitlines()))
     logged = [float(row[f"val/{KID}"]) for row in rows if row[f"val/{KID}"]]
-    final = json.loads((tmp_path / "metrics.json").read_text())["metrics"][KID]
-    assert logged == pytest.approx([final])
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    final = content["metrics"]
+    assert logged == pytest.approx([final[KID]])
+    assert final["best_epoch"] == 1
+    assert final["swd_unit_best"] == pytest.approx(final["swd_unit"])
+    assert content["protocol"]["best"] == f"epoch of the lowest {KID}, all *_best from it"
+
+
+def test_each_translated_frame_has_its_line(frames: Callable[..., Path], tmp_path: Path):
+    train(config(*overrides_for(frames()), "attention=none", "metrics.per_image=each.csv"), tmp_path)
+    rows = list(csv.DictReader((tmp_path / "each.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == ["000.png", "001.png", "002.png"]
+    mean = sum(float(row["kid_contribution_efficientnet_lite0"]) for row in rows) / 3
+    assert mean == pytest.approx(json.loads((tmp_path / "metrics.json").read_text())["metrics"][KID])
 
 
 def test_a_failing_job_does_not_stop_the_sweep(frames: Callable[..., Path], tmp_path: Path):

@@ -32,9 +32,9 @@ class Scores:
 
     Names, with <x> the extractor's suffix ("" for Inception, else "_" and its name):
 
-    - `kid<x>`, `kid_std<x>`: mean and deviation over subsets; the second only where there are subsets.
+    - `kid<x>`, `kid<x>_std`: mean and deviation over subsets; the second only where there are subsets.
     - `fid<x>`: see frechet_distance.
-    - `is<x>`, `is_std<x>`: of the first set alone, mean and deviation over splits; only if the extractor classifies.
+    - `is<x>`, `is<x>_std`: of the first set alone, mean and deviation over splits; only if the extractor classifies.
     - `swd_unit`, `swd_unit_spread`, `swd_std`, `swd_std_spread`: both scales of SWD, mean over projection seeds, and
       the deviation over them.
 
@@ -85,11 +85,6 @@ class Scores:
         ranking = [f"kid{suffix}", f"fid{suffix}", f"is{suffix}" if extractor.classifies else "", "swd_unit", "swd_std"]
         self.names = [name for name in ranking if name]
         self._warned = False
-
-    def deviation(self, name: str) -> str:
-        """The name under which the deviation of one of `names` goes; FID has none."""
-        base = name.removesuffix(self.extractor.suffix)
-        return f"{base}_spread" if base.startswith("swd") else f"{base}_std{self.extractor.suffix}"
 
     def gather(self, images: Iterable[Tensor], count: int, where: torch.device, key: str | None = None) -> ImageSet:
         """An image set of this rank's share of `count` images, joined with those of all other ranks.
@@ -150,8 +145,12 @@ class Scores:
         return from_first(lambda: self._all(images, real, where), where)
 
     def floor(self, real: ImageSet, where: torch.device) -> dict[str, float]:
-        """The same scores of real images against real ones, at least four: every second one against the others."""
-        return self(real.part(slice(0, None, 2)), real.part(slice(1, None, 2)), where)
+        """The same scores of real images against real ones, at least four: every second one against the others.
+
+        Of an odd number the last is left out, so that both sets are of one size.
+        """
+        end = len(real) // 2 * 2
+        return self(real.part(slice(0, end, 2)), real.part(slice(1, end, 2)), where)
 
     def per_image(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, list[float]]:
         """Columns with a value an image: `kid_contribution<x>`, whose mean is the KID over whole sets."""
@@ -162,7 +161,7 @@ class Scores:
         """What a number needs beside it to mean anything."""
         size, subsets = self._subsets(n_fake, n_real)
         square = f"bicubic, antialiased, to {self.side} x {self.side}, rounded to 8 bits"
-        deviation = "kid_std" if subsets > 1 else "no deviation"
+        deviation = "*_std: their deviation" if subsets > 1 else "no deviation"
         protocol = {
             "n_fake": n_fake,
             "n_real": n_real,
@@ -180,7 +179,7 @@ class Scores:
             f"deviation), n = {min(n_fake, n_real)} each, evenly spaced",
         }
         if self.extractor.classifies:
-            protocol["is"] = f"mean (is_std: deviation) of {_splits(n_fake)} splits, n = {n_fake}"
+            protocol["is"] = f"mean (*_std: deviation) of {_splits(n_fake)} splits, n = {n_fake}"
         return protocol
 
     def _embed(self, images: Iterable[Tensor], where: torch.device) -> Embedding:
@@ -206,7 +205,7 @@ class Scores:
             verbose=False,
         )
         suffix = self.extractor.suffix
-        spread = {f"kid_std{suffix}": found[KEY_METRIC_KID_STD]} if subsets > 1 else {}
+        spread = {f"kid{suffix}_std": found[KEY_METRIC_KID_STD]} if subsets > 1 else {}
         return {f"kid{suffix}": found[KEY_METRIC_KID_MEAN], **spread}
 
     def _fid(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
@@ -218,7 +217,7 @@ class Scores:
             return {}
         found = isc_features_to_metric(images.logits, splits=_splits(len(images)), shuffle=True, rng_seed=DRAWS)
         suffix = self.extractor.suffix
-        return {f"is{suffix}": found[KEY_METRIC_ISC_MEAN], f"is_std{suffix}": found[KEY_METRIC_ISC_STD]}
+        return {f"is{suffix}": found[KEY_METRIC_ISC_MEAN], f"is{suffix}_std": found[KEY_METRIC_ISC_STD]}
 
     def _swd(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
         # SWD compares sorted lists, so both sets give the same number, evenly spaced over each

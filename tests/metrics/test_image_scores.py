@@ -72,7 +72,7 @@ def test_scores_are_given_under_their_names():
     found = scores()
     assert found.names == ["kid_means", "fid_means", "is_means", "swd_unit", "swd_std"]
     values = found(gather(found, images(4)), gather(found, images(5, seed=1)), CPU)
-    spreads = {"kid_std_means", "is_std_means", "swd_unit_spread", "swd_std_spread"}
+    spreads = {"kid_means_std", "is_means_std", "swd_unit_spread", "swd_std_spread"}
     assert set(values) == set(found.names) | spreads
     assert all(isinstance(value, float) for value in values.values())
 
@@ -90,7 +90,7 @@ def test_kid_over_whole_sets_is_the_closed_form():
     x, y = gather(found, images(7)), gather(found, images(7, seed=1))
     values = found(x, y, CPU)
     assert values["kid_means"] == pytest.approx(float(kid_contributions(x.features, y.features).mean()), abs=1e-12)
-    assert "kid_std_means" not in values
+    assert "kid_means_std" not in values
     assert found.protocol(7, 7)["kid_subsets"] == 1
 
 
@@ -103,7 +103,7 @@ def test_kid_over_subsets_is_their_mean_and_deviation():
         expected.append(float(kid_contributions(x.features[own], y.features[real]).mean()))
     values = found(x, y, CPU)
     assert values["kid_means"] == pytest.approx(np.mean(expected), abs=1e-12)
-    assert values["kid_std_means"] == pytest.approx(np.std(expected), abs=1e-12)
+    assert values["kid_means_std"] == pytest.approx(np.std(expected), abs=1e-12)
 
 
 def test_a_subset_is_as_large_as_the_smaller_set_allows():
@@ -127,7 +127,7 @@ def test_is_has_ten_splits_or_as_many_as_hold_two_images(count: int, splits: int
     assert x.logits is not None
     expected = isc_features_to_metric(x.logits, splits=splits)
     assert values["is_means"] == expected["inception_score_mean"]
-    assert values["is_std_means"] == expected["inception_score_std"]
+    assert values["is_means_std"] == expected["inception_score_std"]
     assert f"of {splits} splits, n = {count}" in str(found.protocol(count, count)["is"])
 
 
@@ -156,7 +156,8 @@ def test_the_larger_set_is_thinned_evenly_for_both_distances():
 def test_the_floor_compares_every_second_image_with_the_others():
     found, real = scores(), images(9)
     floor = found.floor(gather(found, real), CPU)
-    assert floor == found(gather(found, real[::2]), gather(found, real[1::2]), CPU)
+    # the ninth has no counterpart
+    assert floor == found(gather(found, real[:8:2]), gather(found, real[1::2]), CPU)
 
 
 def test_a_set_and_its_parts_keep_images_and_features_together():
