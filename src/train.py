@@ -6,6 +6,7 @@ python -m src.train attention=triplet
 import json
 import logging
 import math
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -18,14 +19,14 @@ from hydra.types import RunMode
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import ParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import naming, runs, schema
+from src import naming, ranks, runs, schema
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.callbacks.progress import Progress
 from src.callbacks.scores import EpochScores
@@ -36,7 +37,8 @@ from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder
 from src.validation import Validation
 
-FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
+RANKS = ("trainer.devices", "trainer.num_nodes", "trainer.strategy")
+FREE_ON_RESUME = (*RANKS, "trainer.accelerator", "data.num_workers")
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
@@ -48,19 +50,26 @@ def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1, and lets the rest of a sweep go on."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        if config.resume is None:
-            return train(config, folder)
-        return train(_saved_config(folder), folder, resume=True)
+        ranks.adopt()
+        if config.resume is not None:
+            return train(_saved_config(folder, config), folder, resume=True)
+        if _requeued() and (folder / runs.CHECKPOINT).is_file():
+            return train(runs.load_config(folder), folder, resume=True)
+        return train(config, folder)
     except UserError as error:
+        if not _is_first_process() and HydraConfig.get().mode == RunMode.RUN:
+            sys.exit(1)  # the first process says it
         # a DataLoader worker wraps the message in its own traceback; the last line is ours
         line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
         raise CompactHydraException(line) from error
     except Interrupted as stop:
-        print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
+        if _is_first_process():
+            print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
-        there = (folder / runs.CHECKPOINT).exists()
-        print(f"stopped; continue with: python -m src.train resume={folder}" if there else "stopped", file=sys.stderr)
+        on = f"; continue with: python -m src.train resume={folder}" if (folder / runs.CHECKPOINT).exists() else ""
+        if _is_first_process():
+            print(f"stopped{on}", file=sys.stderr)
         sys.exit(130)
 
 
@@ -69,7 +78,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     schema.check(config)
     commit = runs.git_commit()  # of the code that runs, whatever is checked out by the end
     done = [name for name in (runs.CHECKPOINT, runs.WEIGHTS) if (folder / name).exists()]
-    if not resume and done and _is_first_process():
+    if not resume and done:
         raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
     _quieten()
     data: UnpairedData = runs.build(config.data, "data")
@@ -87,6 +96,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
     grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
     trainer = _trainer(config, folder, [*_epoch_scores(config, validation), grid, last])
+    data.images_per_step(trainer.world_size)  # refused before other processes are started
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
     checkpoint = folder / runs.CHECKPOINT if resume else None
@@ -95,6 +105,9 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+    except (UserError, Interrupted):
+        _end_together(trainer)
+        raise
     if not trainer.is_global_zero:
         return math.nan
 
@@ -109,6 +122,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "data_digest": data.digest(),
         "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
         "seed": config.seed,
+        "images_per_step": data.images_per_step(trainer.world_size),
+        "ranks": trainer.world_size,
         "batches": module.batches,
         "epochs": trainer.current_epoch,
         "commit": commit,
@@ -121,8 +136,25 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
 
 
 def _is_first_process() -> bool:
-    # asked before a trainer exists; Lightning reads the rank from the launcher's environment at import
     return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def _requeued() -> bool:
+    # a job that SLURM starts again goes on from its checkpoint
+    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+
+
+def _end_together(trainer: Trainer) -> None:
+    """Let all ranks end by themselves, with one exit code.
+
+    Lightning kills the first process when another has ended with an error; here all of them have the same one.
+    """
+    others = getattr(trainer.strategy.launcher, "procs", [])
+    started = list(others)
+    others.clear()  # no longer watched
+    ranks.meet(seconds=60)
+    for process in started:
+        process.wait()
 
 
 def _compile(method: nn.Module) -> None:
@@ -148,23 +180,37 @@ def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> Tra
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    if isinstance(trainer.strategy, DDPStrategy):
-        # each player's backward pass leaves the other's parameters alone
-        trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
+    _check_ranks(trainer, config.trainer.strategy)
     return trainer
 
 
-def _saved_config(folder: Path) -> DictConfig:
+def _check_ranks(trainer: Trainer, strategy: str) -> None:
+    if trainer.world_size == 1:
+        return
+    if strategy == "auto":
+        raise UserError(f"trainer.devices asks for {trainer.world_size} processes; add trainer=ddp")
+    assert isinstance(trainer.strategy, ParallelStrategy)
+    started = trainer.strategy.cluster_environment
+    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if sweep and not (started and started.creates_processes_externally):
+        raise UserError(
+            "a sweep inside one process trains on one device; with trainer=ddp add hydra/launcher=submitit_local "
+            "(this machine) or hydra/launcher=submitit_slurm, see docs/scale.md"
+        )
+
+
+def _saved_config(folder: Path, config: DictConfig) -> DictConfig:
     task = HydraConfig.get().overrides.task
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UserError("resume continues one run at a time; leave out -m")
-    others = [item for item in task if item.partition("=")[0] not in ("resume", *FREE_ON_RESUME)]
+    keys = [item.partition("=")[0] for item in task]
+    others = [item for item, key in zip(task, keys, strict=True) if key not in ("resume", "trainer", *FREE_ON_RESUME)]
     if others:
         raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
     if not any(folder.iterdir()):
         folder.rmdir()  # Hydra has just made it
         raise UserError(f"resume={folder}: no such run folder; check the path")
-    config = runs.load_config(folder)
+    saved = runs.load_config(folder)
     path = folder / runs.CHECKPOINT
     if not path.is_file():
         raise UserError(f"{path}: missing, nothing to continue from; start a new run")
@@ -172,10 +218,10 @@ def _saved_config(folder: Path) -> DictConfig:
         torch.load(path, map_location="meta", weights_only=True)
     except Exception as error:
         raise UserError(f"{path}: not a readable checkpoint; start a new run") from error
-    free = [item for item in task if item.partition("=")[0] in FREE_ON_RESUME]
-    merged = OmegaConf.merge(config, OmegaConf.from_dotlist(free))
-    assert isinstance(merged, DictConfig)
-    return merged
+    free = {key for key in keys if key in FREE_ON_RESUME} | (set(RANKS) if "trainer" in keys else set())
+    for key in free:
+        OmegaConf.update(saved, key, OmegaConf.select(config, key))
+    return saved
 
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
@@ -198,8 +244,12 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":
-    main()
+    # by its importable name, so that a launcher can hand it to other processes
+    from src.train import main as task
+
+    task()
