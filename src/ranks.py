@@ -3,9 +3,8 @@
 The questions go over gloo, on the CPU, so that no GPU waits for them; alone, a process asks nobody.
 """
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 
@@ -13,15 +12,6 @@ import torch
 import torch.distributed as dist
 
 from src.errors import UserError
-
-
-def adopt() -> None:
-    """Announce the ranks that submitit has started on this machine as torchrun would; on SLURM they are known."""
-    if os.environ.get("SUBMITIT_EXECUTOR") == "local":
-        from submitit.helpers import TorchDistributedEnvironment
-
-        # every rank keeps seeing all GPUs of the job and takes its own by its local rank
-        TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
 
 
 def any_rank(answer: bool) -> bool:
@@ -55,11 +45,14 @@ def shared_failure() -> Iterator[None]:
     raise failure
 
 
-def meet(seconds: float) -> None:
-    """Wait for the other ranks, but no longer than that: they may have ended."""
+def meet(seconds: float) -> bool:
+    """Wait for the other ranks, but no longer than that; whether all of them came."""
     if _several():
-        with suppress(RuntimeError):
+        try:
             dist.monitored_barrier(_group(dist.group.WORLD), timeout=timedelta(seconds=seconds))
+        except RuntimeError:  # some have ended, or wait elsewhere
+            return False
+    return True
 
 
 def _several() -> bool:

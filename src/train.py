@@ -6,7 +6,6 @@ python -m src.train attention=triplet
 import json
 import logging
 import math
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -15,18 +14,15 @@ import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
-from hydra.types import RunMode
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import ParallelStrategy
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import naming, ranks, runs, schema
+from src import launch, naming, runs, schema
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.callbacks.progress import Progress
 from src.callbacks.scores import EpochScores
@@ -50,25 +46,25 @@ def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1, and lets the rest of a sweep go on."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        ranks.adopt()
+        launch.adopt()
         if config.resume is not None:
             return train(_saved_config(folder, config), folder, resume=True)
-        if _requeued() and (folder / runs.CHECKPOINT).is_file():
+        if launch.requeued() and (folder / runs.CHECKPOINT).is_file():
             return train(runs.load_config(folder), folder, resume=True)
         return train(config, folder)
     except UserError as error:
-        if not _is_first_process() and HydraConfig.get().mode == RunMode.RUN:
+        if not launch.is_first() and not launch.in_sweep():
             sys.exit(1)  # the first process says it
         # a DataLoader worker wraps the message in its own traceback; the last line is ours
         line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
         raise CompactHydraException(line) from error
     except Interrupted as stop:
-        if _is_first_process():
+        if launch.is_first():
             print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
         on = f"; continue with: python -m src.train resume={folder}" if (folder / runs.CHECKPOINT).exists() else ""
-        if _is_first_process():
+        if launch.is_first():
             print(f"stopped{on}", file=sys.stderr)
         sys.exit(130)
 
@@ -96,18 +92,16 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
     grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
     trainer = _trainer(config, folder, [*_epoch_scores(config, validation), grid, last])
-    data.images_per_step(trainer.world_size)  # refused before other processes are started
-    if not resume and trainer.is_global_zero:
-        runs.save_config(folder, config)
+    if not resume:
+        data.images_per_step(trainer.world_size)  # refused before other processes are started
+        if trainer.is_global_zero:
+            runs.save_config(folder, config)
     checkpoint = folder / runs.CHECKPOINT if resume else None
     try:
-        with last.interrupts():
+        with launch.ending_together(trainer), last.interrupts():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
-    except (UserError, Interrupted):
-        _end_together(trainer)
-        raise
     if not trainer.is_global_zero:
         return math.nan
 
@@ -135,28 +129,6 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     return metrics[validation.scores.names[0]]
 
 
-def _is_first_process() -> bool:
-    return getattr(rank_zero_only, "rank", 0) == 0
-
-
-def _requeued() -> bool:
-    # a job that SLURM starts again goes on from its checkpoint
-    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
-
-
-def _end_together(trainer: Trainer) -> None:
-    """Let all ranks end by themselves, with one exit code.
-
-    Lightning kills the first process when another has ended with an error; here all of them have the same one.
-    """
-    others = getattr(trainer.strategy.launcher, "procs", [])
-    started = list(others)
-    others.clear()  # no longer watched
-    ranks.meet(seconds=60)
-    for process in started:
-        process.wait()
-
-
 def _compile(method: nn.Module) -> None:
     for network in method.modules():
         if isinstance(network, Encoder | Decoder | Discriminator):
@@ -180,28 +152,13 @@ def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> Tra
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    _check_ranks(trainer, config.trainer.strategy)
+    launch.check(trainer, config.trainer.strategy)
     return trainer
-
-
-def _check_ranks(trainer: Trainer, strategy: str) -> None:
-    if trainer.world_size == 1:
-        return
-    if strategy == "auto":
-        raise UserError(f"trainer.devices asks for {trainer.world_size} processes; add trainer=ddp")
-    assert isinstance(trainer.strategy, ParallelStrategy)
-    started = trainer.strategy.cluster_environment
-    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    if sweep and not (started and started.creates_processes_externally):
-        raise UserError(
-            "a sweep inside one process trains on one device; with trainer=ddp add hydra/launcher=submitit_local "
-            "(this machine) or hydra/launcher=submitit_slurm, see docs/scale.md"
-        )
 
 
 def _saved_config(folder: Path, config: DictConfig) -> DictConfig:
     task = HydraConfig.get().overrides.task
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    if launch.in_sweep():
         raise UserError("resume continues one run at a time; leave out -m")
     keys = [item.partition("=")[0] for item in task]
     others = [item for item, key in zip(task, keys, strict=True) if key not in ("resume", "trainer", *FREE_ON_RESUME)]
