@@ -97,6 +97,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         if trainer.is_global_zero:
             runs.save_config(folder, config)
     checkpoint = folder / runs.CHECKPOINT if resume else None
+    # Lightning reads a checkpoint before it widens the weights to float64, which would round them
+    trainer.precision_plugin.convert_module(module)
     try:
         with launch.ending_together(trainer), last.interrupts():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
