@@ -33,8 +33,9 @@ from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder
 from src.validation import Validation
 
-RANKS = ("trainer.devices", "trainer.num_nodes", "trainer.strategy")
-FREE_ON_RESUME = (*RANKS, "trainer.accelerator", "data.num_workers")
+RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
+RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
+FREE_ON_RESUME = {*RANKS, "data.num_workers"}
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
@@ -162,8 +163,9 @@ def _saved_config(folder: Path, config: DictConfig) -> DictConfig:
     task = HydraConfig.get().overrides.task
     if launch.in_sweep():
         raise UserError("resume continues one run at a time; leave out -m")
-    keys = [item.partition("=")[0] for item in task]
-    others = [item for item, key in zip(task, keys, strict=True) if key not in ("resume", "trainer", *FREE_ON_RESUME)]
+    keys = {item.partition("=")[0] for item in task}
+    free = {"resume", *FREE_ON_RESUME}
+    others = [item for item in task if item not in RANKED and item.partition("=")[0] not in free]
     if others:
         raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
     if not any(folder.iterdir()):
@@ -177,8 +179,7 @@ def _saved_config(folder: Path, config: DictConfig) -> DictConfig:
         torch.load(path, map_location="meta", weights_only=True)
     except Exception as error:
         raise UserError(f"{path}: not a readable checkpoint; start a new run") from error
-    free = {key for key in keys if key in FREE_ON_RESUME} | (set(RANKS) if "trainer" in keys else set())
-    for key in free:
+    for key in keys & FREE_ON_RESUME | (RANKS if RANKED & set(task) else set()):
         OmegaConf.update(saved, key, OmegaConf.select(config, key))
     return saved
 
