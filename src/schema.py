@@ -1,5 +1,6 @@
 """The root of a configuration, typed: what no class below it owns."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
 from src.errors import UserError
+
+STRATEGIES = ("auto", "ddp_find_unused_parameters_true")
 
 
 @dataclass
@@ -97,6 +100,7 @@ def check(config: DictConfig) -> None:
         _demand(_is_number(value) and value > 0, f"trainer.{name}", value, "be a number > 0, or a share up to 1.0")
     lossy = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
     _demand(trainer.precision not in lossy, "trainer.precision", trainer.precision, "keep weights in fp32: bf16-mixed")
+    _demand(trainer.strategy in STRATEGIES, "trainer.strategy", trainer.strategy, "be auto, or chosen with trainer=ddp")
     every = config.metrics.every_n_epochs
     _demand(
         every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
@@ -117,6 +121,8 @@ def _is_number(value: Any) -> bool:
 def register() -> None:
     """Make the schemas known to Hydra."""
     store = ConfigStore.instance()
+    # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="translate_schema", node=TranslateConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)

@@ -13,18 +13,15 @@ import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
-from hydra.types import RunMode
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import DDPStrategy
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import naming, runs, schema
+from src import launch, naming, runs, schema
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.callbacks.cost import Cost
 from src.callbacks.progress import Progress
@@ -37,7 +34,9 @@ from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder
 from src.validation import Validation
 
-FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
+RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
+RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
+FREE_ON_RESUME = {*RANKS, "data.num_workers"}
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
@@ -49,19 +48,26 @@ def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1, and lets the rest of a sweep go on."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        if config.resume is None:
-            return train(config, folder)
-        return train(_saved_config(folder), folder, resume=True)
+        launch.adopt()
+        if config.resume is not None:
+            return train(_saved_config(folder, config), folder, resume=True)
+        if launch.requeued() and (folder / runs.CHECKPOINT).is_file():
+            return train(runs.load_config(folder), folder, resume=True)
+        return train(config, folder)
     except UserError as error:
+        if not launch.is_first() and not launch.in_sweep():
+            sys.exit(1)  # the first process says it
         # a DataLoader worker wraps the message in its own traceback; the last line is ours
         line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
         raise CompactHydraException(line) from error
     except Interrupted as stop:
-        print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
+        if launch.is_first():
+            print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
-        there = (folder / runs.CHECKPOINT).exists()
-        print(f"stopped; continue with: python -m src.train resume={folder}" if there else "stopped", file=sys.stderr)
+        on = f"; continue with: python -m src.train resume={folder}" if (folder / runs.CHECKPOINT).exists() else ""
+        if launch.is_first():
+            print(f"stopped{on}", file=sys.stderr)
         sys.exit(130)
 
 
@@ -70,7 +76,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     schema.check(config)
     commit = runs.git_commit()  # of the code that runs, whatever is checked out by the end
     done = [name for name in (runs.CHECKPOINT, runs.WEIGHTS) if (folder / name).exists()]
-    if not resume and done and _is_first_process():
+    if not resume and done:
         raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
     _quieten()
     data: UnpairedData = runs.build(config.data, "data")
@@ -89,11 +95,15 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
     cost, during = Cost(), _epoch_scores(config, validation)
     trainer = _trainer(config, folder, [cost, *during, grid, last])
-    if not resume and trainer.is_global_zero:
-        runs.save_config(folder, config)
+    if not resume:
+        data.images_per_step(trainer.world_size)  # refused before other processes are started
+        if trainer.is_global_zero:
+            runs.save_config(folder, config)
     checkpoint = folder / runs.CHECKPOINT if resume else None
+    # Lightning reads a checkpoint before it widens the weights to float64, which would round them
+    trainer.precision_plugin.convert_module(module)
     try:
-        with last.interrupts():
+        with launch.ending_together(trainer), last.interrupts():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
@@ -116,6 +126,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         **({"best": f"epoch of the lowest {validation.scores.names[0]}, all *_best from it"} if during else {}),
         "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
         "seed": config.seed,
+        "images_per_step": data.images_per_step(trainer.world_size),
+        "ranks": trainer.world_size,
         "batches": module.batches,
         "epochs": trainer.current_epoch,
         "commit": commit,
@@ -127,11 +139,6 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     print(json.dumps({"run": str(folder), **metrics}))
     _show(folder, metrics, validation.scores.names)
     return metrics[validation.scores.names[0]]
-
-
-def _is_first_process() -> bool:
-    # asked before a trainer exists; Lightning reads the rank from the launcher's environment at import
-    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _compile(method: nn.Module) -> None:
@@ -157,23 +164,23 @@ def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> Tra
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    if isinstance(trainer.strategy, DDPStrategy):
-        # each player's backward pass leaves the other's parameters alone
-        trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
+    launch.check(trainer, config.trainer.strategy)
     return trainer
 
 
-def _saved_config(folder: Path) -> DictConfig:
+def _saved_config(folder: Path, config: DictConfig) -> DictConfig:
     task = HydraConfig.get().overrides.task
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    if launch.in_sweep():
         raise UserError("resume continues one run at a time; leave out -m")
-    others = [item for item in task if item.partition("=")[0] not in ("resume", *FREE_ON_RESUME)]
+    keys = {item.partition("=")[0] for item in task}
+    free = {"resume", *FREE_ON_RESUME}
+    others = [item for item in task if item not in RANKED and item.partition("=")[0] not in free]
     if others:
         raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
     if not any(folder.iterdir()):
         folder.rmdir()  # Hydra has just made it
         raise UserError(f"resume={folder}: no such run folder; check the path")
-    config = runs.load_config(folder)
+    saved = runs.load_config(folder)
     path = folder / runs.CHECKPOINT
     if not path.is_file():
         raise UserError(f"{path}: missing, nothing to continue from; start a new run")
@@ -181,10 +188,9 @@ def _saved_config(folder: Path) -> DictConfig:
         torch.load(path, map_location="meta", weights_only=True)
     except Exception as error:
         raise UserError(f"{path}: not a readable checkpoint; start a new run") from error
-    free = [item for item in task if item.partition("=")[0] in FREE_ON_RESUME]
-    merged = OmegaConf.merge(config, OmegaConf.from_dotlist(free))
-    assert isinstance(merged, DictConfig)
-    return merged
+    for key in keys & FREE_ON_RESUME | (RANKS if RANKED & set(task) else set()):
+        OmegaConf.update(saved, key, OmegaConf.select(config, key))
+    return saved
 
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
@@ -209,8 +215,12 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":
-    main()
+    # by its importable name, so that a launcher can hand it to other processes
+    from src.train import main as task
+
+    task()

@@ -164,6 +164,7 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
         ([3], ["attention=self", "module.accumulate=2", "trainer.max_epochs=3"]),  # between two steps' batches
         ([1, 8], ["method=cyclegan", "method.pool=2"]),  # with pools that have just filled, and that exchange
         ([4], ["method=fastcut"]),
+        ([3], ["attention=bam", "trainer.precision=64-true"]),
     ],
 )
 def test_a_stopped_and_resumed_run_ends_bit_identical(

@@ -13,6 +13,7 @@ from lightning import LightningModule, Trainer
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
+from src import ranks
 from src.errors import UserError
 
 
@@ -23,7 +24,8 @@ class Interrupted(Exception):
 class LastCheckpoint(Checkpoint):
     """Keeps one checkpoint that training can continue from, exactly, in the middle of an epoch too.
 
-    Ctrl-C finishes the step, writes the checkpoint and raises Interrupted; a second one stops at once.
+    Ctrl-C finishes the step, writes the checkpoint and raises Interrupted, on all ranks whichever of them it
+    reached; a second one stops at once.
 
     Args:
         path: of the file.
@@ -55,8 +57,8 @@ class LastCheckpoint(Checkpoint):
         """Save when it is time, except at the last batch, where the end of the epoch does."""
         if trainer.is_last_batch or (batch_idx + 1) % self.accumulate:
             return
-        # with several ranks the question costs a wait, so it is asked rarely
-        stop = (trainer.world_size == 1 or (batch_idx + 1) % 50 < self.accumulate) and self._all_asked_to_stop(trainer)
+        # the signal reaches ranks at different steps, or one of them alone; they must stop after the same one
+        stop = ranks.any_rank(self._asked_to_stop)
         if stop or (batch_idx + 1) % self.every_n_batches == 0:
             trainer.save_checkpoint(self.path)
         if stop:
@@ -65,19 +67,13 @@ class LastCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after the module's own hook, which steps the schedules: Lightning calls checkpoints last."""
         trainer.save_checkpoint(self.path)
-        if self._all_asked_to_stop(trainer):
+        if ranks.any_rank(self._asked_to_stop):
             raise Interrupted(f"stopped after batch {pl_module.batches}")
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._asked_to_stop:
             raise KeyboardInterrupt
         self._asked_to_stop = True
-
-    def _all_asked_to_stop(self, trainer: Trainer) -> bool:
-        # the signal reaches ranks at different steps; they must stop after the same one
-        if trainer.world_size == 1:
-            return self._asked_to_stop
-        return trainer.strategy.reduce_boolean_decision(self._asked_to_stop, all=False)
 
 
 class WholeFileIO(TorchCheckpointIO):

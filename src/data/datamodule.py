@@ -2,13 +2,15 @@
 
 import hashlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from src import ranks
 from src.data.layouts import Domains
 from src.data.transforms import Fit, Transforms
 from src.data.unpaired import Draws, Sample, UnpairedImages
@@ -26,7 +28,7 @@ class UnpairedData(LightningDataModule):
         fit: see Transforms.
         load_scale: see Transforms.
         flip: see Transforms.
-        batch_size: images a domain and step.
+        batch_size: images a domain, step and rank.
         samples_per_epoch: draws an epoch; None is the size of the larger domain.
         num_workers: processes that read images; 0 reads in the training process.
         seed: of the run.
@@ -58,19 +60,36 @@ class UnpairedData(LightningDataModule):
         self.num_workers = num_workers
         self.domains = layout(root)
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
-        if samples < batch_size:
-            raise UserError(f"data.batch_size={batch_size} exceeds the {samples} samples of an epoch; lower it")
         self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed)
-        self.position = (0, 0)
+        self._position = (0, 0)
+        self._step: int | None = None
+
+    def images_per_step(self, ranks: int) -> int:
+        """Images of a domain that a step sees, over all ranks; a resumed run keeps the number it began with.
+
+        Raises UserError if an epoch has fewer, or if the ranks cannot share them equally.
+        """
+        step = self._step or self.batch_size * ranks
+        if step % ranks:
+            raise UserError(
+                f"trainer.devices: this run trains on {step} images a step, which {ranks} ranks cannot share equally; "
+                f"resume on a number of ranks that divides {step}"
+            )
+        if len(self.images) < step:
+            on = f" on {ranks} ranks" if ranks > 1 else ""
+            raise UserError(
+                f"data.batch_size={step // ranks}{on} exceeds the {len(self.images)} samples of an epoch; lower it"
+            )
+        return step
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches from `position` = (epoch, samples done) on; an incomplete last batch is dropped."""
-        epoch, done = self.position
-        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return DataLoader(
+        """This rank's batches, from where training stands; an incomplete last step is dropped."""
+        epoch, done = self._position
+        rank, count = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return _Loader(
             self.images,
-            batch_size=self.batch_size,
-            sampler=Draws(len(self.images), epoch=epoch, start=done, rank=rank, ranks=ranks),
+            batch_size=self.images_per_step(count) // count,
+            sampler=Draws(len(self.images), epoch=epoch, start=done, rank=rank, ranks=count),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
@@ -79,16 +98,18 @@ class UnpairedData(LightningDataModule):
         )
 
     def state_dict(self) -> dict[str, int]:
-        """Where training stands: the epoch, and how many of its samples were trained on, over all ranks."""
+        """Where training stands: the epoch, the samples of it that are done and those of a step, over all ranks."""
         assert self.trainer is not None
         batches = self.trainer.lightning_module.batches
         assert isinstance(batches, int)
         epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
-        return {"epoch": epoch, "samples": batch * self.batch_size * self.trainer.world_size}
+        step = self.images_per_step(self.trainer.world_size)
+        return {"epoch": epoch, "samples": batch * step, "images_per_step": step}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there; called before the first batch is asked for."""
-        self.position = (state_dict["epoch"], state_dict["samples"])
+        self._position = (state_dict["epoch"], state_dict["samples"])
+        self._step = state_dict["images_per_step"]
 
     def digest(self) -> str:
         """Twelve hex digits that change with the data.
@@ -107,6 +128,19 @@ class UnpairedData(LightningDataModule):
                 if whole:
                     sha.update(path.read_bytes())
         return sha.hexdigest()[:12]
+
+
+class _Loader(DataLoader[Sample]):
+    """Ends on all ranks when one of them cannot read an image."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        batches = super().__iter__()
+        while True:
+            with ranks.shared_failure():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
 
 def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:

@@ -148,21 +148,24 @@ class Translation(LightningModule):
         return optimizers
 
     def _log_terms(self, terms: dict[str, Tensor], state: Any) -> None:
-        # copies: a recorded step overwrites its results
-        values = torch.stack(list(terms.values())).unbind()
-        self.log_dict({f"train/{name}": value for name, value in zip(terms, values, strict=True)}, prog_bar=False)
+        self._log_mean({f"train/{name}": term for name, term in terms.items()})
         places = getattr(state, "places", None)
         if places is None or self.batches % log_interval(self.trainer):
             return
         for tap, places_BN in places.items():
             grid = (state.features[tap].shape[2], state.features[tap].shape[3])
-            self.log_dict(
-                {
-                    f"places/{tap}_share": float(places_BN.shape[1] / (grid[0] * grid[1])),
-                    f"places/{tap}_coverage": coverage(places_BN, grid),
-                    f"places/{tap}_distance": mean_distance(places_BN, grid),
-                }
-            )
+            values = {
+                f"places/{tap}_share": places_BN.shape[1] / (grid[0] * grid[1]),
+                f"places/{tap}_coverage": coverage(places_BN, grid),
+                f"places/{tap}_distance": mean_distance(places_BN, grid),
+            }
+            self._log_mean({name: torch.as_tensor(value, device=self.device) for name, value in values.items()})
+
+    def _log_mean(self, values: dict[str, Tensor]) -> None:
+        # over ranks: each has seen its share of the joint batch, and one message serves all values. Stacked, they are
+        # copies as well: a recorded step overwrites its results
+        means = self.trainer.strategy.reduce(torch.stack(list(values.values())), reduce_op="mean")
+        self.log_dict(dict(zip(values, means, strict=True)))
 
     def on_train_epoch_end(self) -> None:
         """Step the schedules."""

@@ -127,5 +127,5 @@ def test_validation_frames_are_evenly_spaced():
 def test_bad_data_settings_are_named(override: str, message: str, frames: Callable[..., Path]):
     cfg = config("data=folders", f"data.root={frames()}", "data.samples_per_epoch=8", override)
     with pytest.raises(UserError, match=message) as raised:
-        runs.build(cfg.data, "data")
+        runs.build(cfg.data, "data").images_per_step(1)
     assert "\n" not in str(raised.value)

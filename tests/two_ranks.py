@@ -1,0 +1,54 @@
+"""One of two processes that train together: python -m tests.two_ranks jobs.json, with the rank in the environment.
+
+A job is a folder, overrides, whether to resume what is there, and the batch after which rank 1 alone is interrupted.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from lightning.pytorch.callbacks import Callback
+from omegaconf import OmegaConf
+
+from src import runs, train
+from src.callbacks.checkpoint import Interrupted
+from tests.conftest import config
+
+DDP = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+
+
+class Interrupt(Callback):
+    """Sends Ctrl-C's signal to this process in the middle of a step."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_rank == 1 and pl_module.batches == self.batch:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def run(folder: Path, overrides: list[str], resume: bool, stop: int | None) -> None:
+    asked = config(*overrides, *DDP)
+    progress = train.Progress
+    if stop is not None:
+        train.Progress = lambda: Interrupt(stop)
+    try:
+        if resume:
+            asked = OmegaConf.merge(runs.load_config(folder), {"trainer": asked.trainer})
+        train.train(asked, folder, resume=resume)
+    except Interrupted:
+        assert stop is not None
+    else:
+        assert stop is None
+    finally:
+        train.Progress = progress
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for job in json.loads(Path(sys.argv[1]).read_text()):
+        run(Path(job["folder"]), job["overrides"], job["resume"], job["stop"])
