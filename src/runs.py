@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
@@ -22,7 +23,7 @@ from src.errors import UserError
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
 _MODELS = ("src.methods.", "src.networks.")
 _SHELLS = (
-    *("src.data.", "src.metrics.", "src.modules.", "src.callbacks."),
+    *("src.data.", "src.metrics.", "src.modules.", "src.callbacks.", "src.tracking."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
 )
 _AVERAGE = "average."
@@ -80,7 +81,7 @@ def build_method(config: DictConfig) -> Any:
 def save_config(folder: Path, config: DictConfig) -> None:
     """Write the configuration with every interpolation resolved."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
-    _write(folder / CONFIG, OmegaConf.to_yaml(resolved).encode())
+    write(folder / CONFIG, OmegaConf.to_yaml(resolved).encode())
 
 
 def load_config(folder: Path) -> DictConfig:
@@ -104,7 +105,7 @@ def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
         **{key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)},
         **{_AVERAGE + key: value for key, value in average.state_dict().items()},
     }
-    _write(folder / WEIGHTS, save({key: value.cpu().contiguous() for key, value in tensors.items()}))
+    write(folder / WEIGHTS, save({key: value.cpu().contiguous() for key, value in tensors.items()}))
 
 
 def load_translator(folder: Path, *, average: bool) -> nn.Module:
@@ -140,7 +141,7 @@ def _load_weights(folder: Path) -> Mapping[str, Tensor]:
 def save_metrics(folder: Path, metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:
     """Write scores and the protocol without which they mean nothing."""
     text = json.dumps({"metrics": dict(metrics), "protocol": dict(protocol)}, indent=2)
-    _write(folder / METRICS, (text + "\n").encode())
+    write(folder / METRICS, (text + "\n").encode())
 
 
 def git_commit() -> str:
@@ -187,8 +188,9 @@ def _check_target(target: str, name: str, allowed: tuple[str, ...]) -> None:
         raise UserError(f"{name}._target_: {target} is none of the classes that may stand there")
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
+def write(path: Path, content: bytes) -> None:
+    """Write whole or not at all, whoever else writes the same file at the same time."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()

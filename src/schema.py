@@ -61,6 +61,21 @@ class TranslateConfig:
     accelerator: str = "auto"
 
 
+@dataclass
+class DashboardConfig:
+    """Root of conf/dashboard.yaml.
+
+    Attributes:
+        entity: user or team on W&B.
+        project: of the runs.
+        scores: names in metrics.json.
+    """
+
+    entity: str = MISSING
+    project: str = MISSING
+    scores: list[str] = MISSING
+
+
 def check(config: DictConfig) -> None:
     """Refuse, before anything is read or written, values no constructor below refuses in words of its own."""
     trainer = config.trainer
@@ -95,3 +110,4 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="translate_schema", node=TranslateConfig)
+    store.store(name="dashboard_schema", node=DashboardConfig)
