@@ -1,10 +1,12 @@
-"""Names of runs: of their folders, so that the jobs of a sweep never collide, and of their rows in a table."""
+"""Names of runs: of their folders, so that the jobs of a sweep never collide, of their rows, sweeps and choices."""
 
 import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 GROUPS = Path(__file__).resolve().parent.parent / "conf"
@@ -54,6 +56,21 @@ def run_dir(resume: str | None, fresh: str) -> str:
     return fresh if resume is None else resume
 
 
+def sweep_name() -> str | None:
+    """Name of the folder a sweep's jobs share; None outside a sweep."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    return Path(HydraConfig.get().sweep.dir).name
+
+
+def choice(group: str) -> str | None:
+    """What was chosen in a group; None for nothing, and outside Hydra."""
+    if not HydraConfig.initialized():
+        return None
+    chosen = HydraConfig.get().runtime.choices.get(group)
+    return None if chosen is None else str(chosen)
+
+
 def _stem(target: str) -> str:
     # "src.networks.attention.triplet.TripletAttention" -> "triplet", the stem of its yaml too
     return target.split(".")[-2] if "." in target else target
@@ -64,3 +81,5 @@ def register() -> None:
     OmegaConf.register_new_resolver("variant", variant, replace=True)
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
+    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
+    OmegaConf.register_new_resolver("choice", choice, replace=True)

@@ -23,7 +23,7 @@ from src.errors import UserError
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
 _MODELS = ("src.methods.", "src.networks.")
 _SHELLS = (
-    *("src.data.", "src.metrics.", "src.modules.", "src.callbacks."),
+    *("src.data.", "src.metrics.", "src.modules.", "src.callbacks.", "src.tracking."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
 )
 _AVERAGE = "average."

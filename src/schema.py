@@ -86,6 +86,21 @@ class EvaluateConfig:
     metrics: Any = MISSING
 
 
+@dataclass
+class DashboardConfig:
+    """Root of conf/dashboard.yaml.
+
+    Attributes:
+        entity: user or team on W&B.
+        project: of the runs.
+        scores: names in metrics.json.
+    """
+
+    entity: str = MISSING
+    project: str = MISSING
+    scores: list[str] = MISSING
+
+
 def check(config: DictConfig) -> None:
     """Refuse, before anything is read or written, values no constructor below refuses in words of its own."""
     trainer = config.trainer
@@ -126,3 +141,4 @@ def register() -> None:
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="translate_schema", node=TranslateConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="dashboard_schema", node=DashboardConfig)

@@ -32,6 +32,8 @@ from src.methods.parts import parameters_by_part
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder
+from src.tracking.run import log_scores
+from src.tracking.session import finished
 from src.validation import Validation
 
 RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
@@ -71,6 +73,7 @@ def main(config: DictConfig) -> float:
         sys.exit(130)
 
 
+@finished()
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
     schema.check(config)
@@ -136,6 +139,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         **cost.protocol(),
     }
     runs.save_metrics(folder, metrics, protocol)
+    log_scores(trainer.loggers, validation.scores.names, metrics, protocol)
     print(json.dumps({"run": str(folder), **metrics}))
     _show(folder, metrics, validation.scores.names)
     return metrics[validation.scores.names[0]]

@@ -23,6 +23,7 @@ SUPPLIED = {
     "src.modules.translation.Translation": {"method", "optimizer"},
     "src.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
     "src.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
+    "src.tracking.run.WandbRun": {"save_dir"},
     "src.data.layouts.folders": {"root"},
     "src.data.layouts.gta2cityscapes": {"root"},
     "src.data.layouts.streets": {"root"},

@@ -20,11 +20,12 @@ from src.data.unpaired import sample_key
 from src.errors import UserError
 from src.methods.base import ScoreMap
 from src.modules.translation import Translation
+from src.tracking.run import WandbRun
 from src.validation import Validation, as_input
 
 
 class ImageGrid(Callback):
-    """Writes `epoch_NNNN.png` and hands the picture to TensorBoard.
+    """Writes `epoch_NNNN.png` and hands the picture to TensorBoard and W&B.
 
     Args:
         folder: for the pictures.
@@ -64,6 +65,8 @@ class ImageGrid(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("grid", picture, pl_module.batches, dataformats="HWC")
+            elif isinstance(logger, WandbRun):
+                logger.log_panel(picture, pl_module.batches)
 
 
 def draw(names: Sequence[str], rows: Sequence[tuple[Tensor, Tensor, Mapping[str, ScoreMap]]]) -> Pixels:

@@ -1,0 +1,94 @@
+"""The scores of a project's runs on one W&B page: bars by variant, curves over training, the panels.
+
+python -m src.dashboard entity=my-team
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra.errors import CompactHydraException
+
+from src import schema
+from src.errors import UserError
+from src.metrics.direction import higher_is_better
+
+if TYPE_CHECKING:
+    from wandb_workspaces.reports.v2.interface import PanelTypes
+    from wandb_workspaces.workspaces import Workspace
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+
+schema.register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="dashboard")
+def main(config: schema.DashboardConfig) -> None:
+    """Entry point: saves the page, which needs an account, and prints its address."""
+    try:
+        workspace = dashboard(config.entity, config.project, config.scores)
+        try:
+            workspace.save()
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"W&B did not take the dashboard ({reason}); log in with: wandb login") from error
+    except UserError as error:
+        raise CompactHydraException(str(error)) from error
+    print(workspace.url)
+
+
+def dashboard(entity: str, project: str, scores: Sequence[str]) -> "Workspace":
+    """The specification of the page; nothing is sent.
+
+    Training runs are grouped by `variant`. Bars are means over a variant's runs with their standard deviation.
+
+    Args:
+        entity: user or team.
+        project: as in conf/logger/wandb.yaml.
+        scores: names in metrics.json.
+    """
+    try:
+        import wandb_workspaces.workspaces as ws
+        from wandb_workspaces.reports.v2 import interface as wr
+    except ImportError as error:
+        raise UserError("the dashboard needs the package wandb-workspaces; pip install -e '.[wandb]'") from error
+    variant = wr.Config("variant")
+    bars: list[PanelTypes] = []
+    curves: list[PanelTypes] = []
+    for score in scores:
+        title = f"{score} ({'higher' if higher_is_better(score) else 'lower'} is better)"
+        bars.append(
+            wr.BarPlot(
+                title=title, metrics=[score], groupby=variant, groupby_aggfunc="mean", groupby_rangefunc="stddev"
+            )
+        )
+        curves.append(
+            wr.LinePlot(
+                title=title,
+                x="batches",
+                y=[f"val/{score}"],
+                groupby=variant,
+                groupby_aggfunc="mean",
+                groupby_rangefunc="stddev",
+            )
+        )
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name="Scores by variant",
+        sections=[
+            ws.Section(name="Scores at the end", panels=bars, is_open=True),
+            ws.Section(name="Scores during training", panels=curves, is_open=True),
+            ws.Section(name="Source, output, score maps", panels=[wr.MediaBrowser(media_keys=["grid"])], is_open=True),
+        ],
+        runset_settings=ws.RunsetSettings(
+            filters=ws.And(ws.Metric("JobType") == "train"),
+            groupby=[ws.Config("variant")],
+            pinned_columns=[f"summary:{score}" for score in scores],
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Lightning's side of W&B: a logger that records a run folder's training."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import OmegaConf
+
+from src import runs
+from src.data.images import Pixels
+from src.errors import UserError
+from src.metrics.direction import higher_is_better
+from src.tracking.session import MODES, in_one_line, package, say, start
+from src.tracking.table import log_table, score_rows
+
+if TYPE_CHECKING:
+    from wandb import Run
+
+_ID = "wandb_id"
+
+
+class WandbRun(Logger):
+    """A logger that never ends training: what W&B refuses is said in one line, and training goes on.
+
+    A run that cannot be started online is recorded offline. Rows are counted by batches seen, so that a run folder
+    that is continued, mid-epoch too, continues the same W&B run on the same axis.
+
+    Args:
+        save_dir: `logs` of a run folder. The folder gives the name, and its config.yaml the configuration.
+        project: on W&B.
+        entity: user or team; None takes the account's own.
+        group: None, or what the jobs of a sweep share.
+        job_type: what the run does.
+        tags: to filter by; empty ones are left out.
+        mode: online, offline (needs neither account nor network) or disabled.
+    """
+
+    def __init__(
+        self,
+        save_dir: Path,
+        *,
+        project: str,
+        entity: str | None,
+        group: str | None,
+        job_type: str,
+        tags: Sequence[str | None],
+        mode: str,
+    ) -> None:
+        super().__init__()
+        if mode not in MODES:
+            raise UserError(f"logger.wandb.mode must be one of {', '.join(MODES)}, got {mode!r}")
+        package()  # refused now, not after the data are read
+        self._folder = save_dir
+        self._mode = mode
+        self._options = {
+            "project": project,
+            "entity": entity,
+            "group": group,
+            "job_type": job_type,
+            "tags": [tag for tag in tags if tag],
+        }
+        self._run: Run | None = None
+        self._gave_up = False
+        self._defined: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """Of the run, on W&B too."""
+        return self._folder.parent.name
+
+    @property
+    def version(self) -> str | None:
+        """The W&B id, once there is one."""
+        return None if self._run is None else self._run.id
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "Run":
+        """The W&B run, started by the first who asks; Lightning does before training."""
+        if self._run is None:
+            path = self._folder / _ID
+            identity = path.read_text().strip() if path.is_file() else secrets.token_hex(4)
+            config = OmegaConf.to_container(runs.load_config(self._folder.parent))
+            self._run = start(
+                self._folder, self._mode, id=identity, resume="allow", name=self.name, config=config, **self._options
+            )
+            self._attempt(lambda run: run.define_metric("*", step_metric="batches"))
+            runs.write(path, f"{identity}\n".encode())
+        return self._run
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Terms and scores, at Lightning's step: the index of the batch."""
+        assert step is not None
+        batches = step + 1
+        for name in metrics:
+            if name.startswith("val/") and name not in self._defined:
+                self._defined.add(name)
+                self._attempt(lambda run, name=name: _define_score(run, name))  # type: ignore[misc]
+        self._attempt(lambda run: run.log({**metrics, "batches": batches}, step=batches))
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration is complete from the start."""
+
+    @rank_zero_only
+    def log_panel(self, picture: Pixels, batches: int) -> None:
+        """A picture, [H, W, 3] of uint8, under `grid`."""
+        self._attempt(
+            lambda run: run.log({"grid": package().Image(picture), "batches": batches}, step=batches),
+        )
+
+    @rank_zero_only
+    def log_scores(self, names: Sequence[str], metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:
+        """What metrics.json holds goes into the summary; the scores called `names` are the table `scores` too."""
+        self._attempt(lambda run: run.summary.update({**metrics, "protocol": dict(protocol)}))
+        self._attempt(lambda run: log_table(run, "scores", score_rows(names, metrics)))
+
+    def _attempt(self, act: Callable[["Run"], object]) -> None:
+        if self._gave_up:
+            return
+        try:
+            act(self.experiment)
+        except Exception as error:
+            self._gave_up = True
+            say(f"{in_one_line(error)}; training goes on without it")
+
+
+def log_scores(
+    loggers: Iterable[Logger], names: Sequence[str], metrics: Mapping[str, float], protocol: Mapping[str, object]
+) -> None:
+    """Hand a run's final scores to W&B, where that is one of its loggers."""
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.log_scores(names, metrics, protocol)
+
+
+def _define_score(run: "Run", name: str) -> None:
+    best = "max" if higher_is_better(name.removeprefix("val/")) else "min"
+    run.define_metric(name, step_metric="batches", summary=f"{best},last")
