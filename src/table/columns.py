@@ -1,5 +1,6 @@
 """The columns of a table, read off the names of scores and costs that its runs hold."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -88,15 +89,16 @@ def columns(runs: Sequence[Run]) -> list[Column]:
 def headlines(names: Sequence[str]) -> list[str]:
     """The scores themselves, without what stands beside one of them: references, deviations, other weights.
 
-    `swd_std` is a score, `is_std` a companion: one ends a name that there is, the other does not.
+    A companion is a name that is left when one such word is taken out of it, at its end or before the extractor:
+    `is_std_clip` stands beside `is_clip`. `swd_std` is a score, for there is no `swd`.
     """
     there = set(names)
-    return [
-        name
-        for name in names
-        if name not in _ASIDE
-        and not any(name.endswith(suffix) and name.removesuffix(suffix) in there for suffix in COMPANIONS)
-    ]
+    return [name for name in names if name not in _ASIDE and not there & _without_a_word(name)]
+
+
+def _without_a_word(name: str) -> set[str]:
+    places = [(word, at.start()) for word in COMPANIONS for at in re.finditer(f"{word}(?=_|$)", name)]
+    return {name[:start] + name[start + len(word) :] for word, start in places}
 
 
 def family_of(name: str) -> str:
