@@ -20,6 +20,7 @@ from src.errors import UserError
 from src.table import figure, text
 from src.table.collect import collect
 from src.table.table import Table, tabulate
+from src.tracking.table import log_report
 
 
 def report(folders: Sequence[Path], output: Path) -> Table:
@@ -68,18 +69,23 @@ class SweepTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write it once more: a job that was killed elsewhere could not."""
-        _keep(config)
+        table = _keep(config)
+        wandb = config.get("logger", {}).get("wandb")
+        if table is not None and wandb is not None:
+            sweep = Path(config.hydra.sweep.dir)
+            log_report(sweep, table.records(), project=wandb.project, entity=wandb.entity, mode=wandb.mode)
 
 
 @rank_zero_only
-def _keep(config: DictConfig) -> None:
+def _keep(config: DictConfig) -> Table | None:
     sweep = Path(config.hydra.runtime.cwd) / config.hydra.sweep.dir
     try:
-        report([sweep], sweep)
+        table = report([sweep], sweep)
     except UserError as error:
         print(f"no table: {error}", file=sys.stderr)
-    else:
-        print(f"table: {sweep / 'table.md'}", file=sys.stderr)
+        return None
+    print(f"table: {sweep / 'table.md'}", file=sys.stderr)
+    return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from src.metrics.direction import higher_is_better
 from src.table.collect import Run
 from src.table.published import QUOTED
 
-# family -> whether more or less of it is better; a name may go on with its extractor
-DIRECTIONS = {"fid": -1, "is": +1, "kid": -1, "swd_unit": -1, "swd_std": -1}
+FAMILIES = ("fid", "is", "kid", "swd_unit", "swd_std")
+"""A name may go on with its extractor."""
 COMPANIONS = ("_source", "_floor", "_raw", "_best", "_std", "_spread")
 _ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {
@@ -69,16 +70,19 @@ class Column:
 
 
 def columns(runs: Sequence[Run]) -> list[Column]:
-    """Scores in the order of the runs' files, each with its best epoch and the paper's value beside it, then costs."""
+    """Scores in the order of the runs' files, with the paper's values beside them, then costs.
+
+    The best epoch stands beside the first score alone, by which it was chosen; runs.csv has the others'.
+    """
     names = list(dict.fromkeys(name for run in runs for name in run.metrics))
     found: list[Column] = []
     quoted: set[str] = set()
     for name in headlines(names):
         family = family_of(name)
-        direction = DIRECTIONS.get(family, 0)
+        direction = 0 if family not in FAMILIES else 1 if higher_is_better(name) else -1
         decimals = _decimals(run.metrics.get(name) for run in runs)
         found.append(Column(name, name, "score", direction, decimals))
-        if (best := f"{name}_best") in names:
+        if (best := f"{name}_best") in names and not any(column.kind == "best" for column in found):
             found.append(Column(best, f"{name}, best epoch", "best", direction, decimals))
         if family in QUOTED and family not in quoted:
             quoted.add(family)
@@ -103,7 +107,7 @@ def _without_a_word(name: str) -> set[str]:
 
 def family_of(name: str) -> str:
     """`fid` for `fid_efficientnet_lite0`; the name itself where no family is known."""
-    fitting = [family for family in DIRECTIONS if name == family or name.startswith(f"{family}_")]
+    fitting = [family for family in FAMILIES if name == family or name.startswith(f"{family}_")]
     return max(fitting, key=len, default=name)
 
 
