@@ -7,8 +7,6 @@ from statistics import fmean, pstdev
 
 import torch
 from torch import Tensor
-from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from tqdm import tqdm
 
 from src.errors import UserError
@@ -16,15 +14,12 @@ from src.metrics.cache import FeatureCache, content_key
 from src.metrics.extractor import Embedding, Extractor
 from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet, embed, exact, square, to_bytes
-from src.metrics.kid import kid_contributions
+from src.metrics.inception_score import inception_score, splits
+from src.metrics.kid import kid, kid_contributions
 from src.metrics.shards import from_first, join, rank, share
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 log = logging.getLogger(__name__)
-
-IS_SPLITS = 10
-DRAWS = 2020
-"""torch-fidelity's seed of the draws of IS and KID."""
 
 
 class Scores:
@@ -179,7 +174,7 @@ class Scores:
             f"deviation), n = {min(n_fake, n_real)} each, evenly spaced",
         }
         if self.extractor.classifies:
-            protocol["is"] = f"mean (*_std: deviation) of {_splits(n_fake)} splits, n = {n_fake}"
+            protocol["is"] = f"mean (*_std: deviation) of {splits(n_fake)} splits, n = {n_fake}"
         return protocol
 
     def _embed(self, images: Iterable[Tensor], where: torch.device) -> Embedding:
@@ -196,17 +191,9 @@ class Scores:
 
     def _kid(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
         size, subsets = self._subsets(len(images), len(real))
-        found = kid_features_to_metric(
-            images.features.double(),  # torch-fidelity computes in the precision it is given
-            real.features.double(),
-            kid_subsets=subsets,
-            kid_subset_size=size,
-            rng_seed=DRAWS,
-            verbose=False,
-        )
-        suffix = self.extractor.suffix
-        spread = {f"kid{suffix}_std": found[KEY_METRIC_KID_STD]} if subsets > 1 else {}
-        return {f"kid{suffix}": found[KEY_METRIC_KID_MEAN], **spread}
+        mean, std = kid(images.features, real.features, subsets=subsets, size=size)
+        name = f"kid{self.extractor.suffix}"
+        return {name: mean, f"{name}_std": std} if subsets > 1 else {name: mean}
 
     def _fid(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
         distance = frechet_distance(images.features.to(where), real.features.to(where))
@@ -215,9 +202,9 @@ class Scores:
     def _is(self, images: ImageSet) -> dict[str, float]:
         if images.logits is None:
             return {}
-        found = isc_features_to_metric(images.logits, splits=_splits(len(images)), shuffle=True, rng_seed=DRAWS)
-        suffix = self.extractor.suffix
-        return {f"is{suffix}": found[KEY_METRIC_ISC_MEAN], f"is{suffix}_std": found[KEY_METRIC_ISC_STD]}
+        mean, std = inception_score(images.logits)
+        name = f"is{self.extractor.suffix}"
+        return {name: mean, f"{name}_std": std}
 
     def _swd(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
         # SWD compares sorted lists, so both sets give the same number, evenly spaced over each
@@ -245,11 +232,6 @@ class Scores:
             f"{count} images are too few for the covariance of {width} features, which makes FID larger the fewer "
             "they are: compare it at this number of images only, and read KID"
         )
-
-
-def _splits(count: int) -> int:
-    # a split of one image scores 1, whatever it shows
-    return max(1, min(IS_SPLITS, count // 2))
 
 
 def _spaced(squares: Tensor, count: int) -> Tensor:
