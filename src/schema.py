@@ -47,6 +47,31 @@ class TrainConfig:
 
 
 @dataclass
+class SegmentConfig:
+    """Root of conf/segment.yaml.
+
+    Attributes:
+        train: labelled set to train on: a folder, or {images: folder, labels: folder}.
+        test: labelled set to score on, likewise.
+        seed: fixes weights, draws, crops and flips.
+        resume: run folder to continue; its own configuration is used.
+    """
+
+    train: Any = MISSING
+    test: Any = MISSING
+    seed: int = MISSING
+    resume: str | None = None
+    labels: Any = MISSING
+    segmenter: Any = MISSING
+    data: Any = MISSING
+    module: Any = MISSING
+    optimizer: Any = MISSING
+    checkpoint: Any = MISSING
+    logger: Any = MISSING
+    trainer: Any = MISSING
+
+
+@dataclass
 class TranslateConfig:
     """Root of conf/translate.yaml.
 
@@ -103,6 +128,17 @@ class DashboardConfig:
 
 def check(config: DictConfig) -> None:
     """Refuse, before anything is read or written, values no constructor below refuses in words of its own."""
+    check_fit(config)
+    every = config.metrics.every_n_epochs
+    _demand(
+        every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
+    )
+    csv = config.metrics.per_image
+    _demand(csv is None or Path(csv).name == csv, "metrics.per_image", csv, "be a file name, put into the run folder")
+
+
+def check_fit(config: DictConfig) -> None:
+    """The part of it that every training has: seed, rate and trainer."""
     trainer = config.trainer
     _demand(0 <= config.seed < 2**32, "seed", config.seed, "lie in [0, 2^32)")
     rate = config.optimizer.lr
@@ -116,12 +152,6 @@ def check(config: DictConfig) -> None:
     lossy = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
     _demand(trainer.precision not in lossy, "trainer.precision", trainer.precision, "keep weights in fp32: bf16-mixed")
     _demand(trainer.strategy in STRATEGIES, "trainer.strategy", trainer.strategy, "be auto, or chosen with trainer=ddp")
-    every = config.metrics.every_n_epochs
-    _demand(
-        every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
-    )
-    csv = config.metrics.per_image
-    _demand(csv is None or Path(csv).name == csv, "metrics.per_image", csv, "be a file name, put into the run folder")
 
 
 def _demand(holds: bool, name: str, value: Any, rule: str) -> None:
@@ -139,6 +169,7 @@ def register() -> None:
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
     store.store(name="train_schema", node=TrainConfig)
+    store.store(name="segment_schema", node=SegmentConfig)
     store.store(name="translate_schema", node=TranslateConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="dashboard_schema", node=DashboardConfig)
