@@ -1,5 +1,6 @@
 """What a run is: a folder with its configuration, weights and metrics. Build from a configuration, save, load."""
 
+import hashlib
 import inspect
 import json
 import os
@@ -141,10 +142,27 @@ def load_weights(folder: Path) -> Mapping[str, Tensor]:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
 
 
+def weights_sha256(folder: Path) -> str:
+    """Of the file of a finished run's weights."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
 def save_metrics(folder: Path, metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:
     """Write scores and the protocol without which they mean nothing."""
     text = json.dumps({"metrics": dict(metrics), "protocol": dict(protocol)}, indent=2)
     write(folder / METRICS, (text + "\n").encode())
+
+
+def load_metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
+    """The scores of a finished run and their protocol; raises UserError if there are none."""
+    path = folder / METRICS
+    try:
+        content = json.loads(path.read_text())
+        return {str(key): float(value) for key, value in content["metrics"].items()}, dict(content["protocol"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the run has not finished, or is none") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not the scores of a run ({error!r})") from error
 
 
 def git_commit() -> str:

@@ -72,19 +72,46 @@ class SegmentConfig:
 
 
 @dataclass
+class ContentConfig:
+    """Root of conf/content.yaml.
+
+    Attributes:
+        run: folder of a trained translator.
+        judge: folder of a segmenter trained on real images.
+        data: whose source is judged, one of conf/data; by default the run's own.
+        split: train or val, of the source.
+        average: judge the averaged weights; false takes the last step's.
+        worst: images in the picture.
+        accelerator: cpu, cuda, mps, or auto.
+    """
+
+    run: str = MISSING
+    judge: str = MISSING
+    data: Any = None
+    split: str = "val"
+    average: bool = True
+    worst: int = 10
+    accelerator: str = "auto"
+
+
+@dataclass
 class TranslateConfig:
     """Root of conf/translate.yaml.
 
     Attributes:
         run: folder of a trained run.
-        input: an image, or a folder of images at any depth.
+        input: an image, or a folder of images at any depth; or else:
+        split: train or val: of a labelled source set, which is written anew with its class maps.
+        data: the set, one of conf/data; by default the run's own.
         output: folder for the translated PNGs.
         average: use the averaged weights, as the run's own scores do; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
     """
 
     run: str = MISSING
-    input: str = MISSING
+    input: str | None = None
+    split: str | None = None
+    data: Any = None
     output: str = MISSING
     average: bool = True
     accelerator: str = "auto"
@@ -169,6 +196,7 @@ def register() -> None:
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
     store.store(name="train_schema", node=TrainConfig)
+    store.store(name="content_schema", node=ContentConfig)
     store.store(name="segment_schema", node=SegmentConfig)
     store.store(name="translate_schema", node=TranslateConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)

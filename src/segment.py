@@ -5,7 +5,6 @@ python -m src.segment train=<labelled set> test=<labelled set>
 
 import json
 import logging
-import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -64,7 +63,10 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices: a segmenter trains on one device, got {config.trainer.devices}")
     _quieten()
-    frames, tests = labelled_set(_plain(config.train), "train", "train"), labelled_set(_plain(config.test), "val", "test")
+    frames, tests = (
+        labelled_set(_plain(config.train), "train", "train"),
+        labelled_set(_plain(config.test), "val", "test"),
+    )
     table = segmenter_runs.build_table(config)
     data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
     seed_everything(config.seed, workers=True, verbose=False)
@@ -161,7 +163,11 @@ def _saved_config(folder: Path) -> DictConfig:
 
 def _quieten() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    for message in (".*your dataloader is not resumable.*", ".*isinstance.treespec, LeafSpec.*", ".*does not have many workers.*"):
+    for message in (
+        ".*your dataloader is not resumable.*",
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*does not have many workers.*",
+    ):
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 

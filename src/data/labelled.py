@@ -10,6 +10,9 @@ from typing import Any, Literal
 from src.data.images import find_images
 from src.errors import UserError
 
+MANIFEST, UNFINISHED = "manifest.json", ".manifest.unfinished.json"
+"""What a set written by this package holds: hashes of its files, or, until they all stand, this."""
+
 Split = Literal["train", "val"]
 _LAYOUTS = (
     "images/ with labels/ (Playing for Data), leftImg8bit/ with gtFine/ (Cityscapes), or frames with class maps in a "
@@ -30,7 +33,7 @@ class Frame:
 
     image: Path
     labels: Path
-    companions: Sequence[Path]
+    companions: tuple[Path, ...]
     base: Path
 
 
@@ -56,6 +59,9 @@ def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
     root = Path(node)
     if not root.is_dir():
         raise UserError(f"{key}={root}: no such folder; check the path")
+    for folder in (root, root.parent):
+        if (folder / UNFINISHED).is_file():
+            raise UserError(f"{key}={root}: the set is unfinished; complete it with the command that began it")
     if (root / "leftImg8bit").is_dir():
         found = find_images(root / "leftImg8bit" / split)
         return labels_of([path for path in found if path.name.endswith("_leftImg8bit.png")], key)
@@ -106,14 +112,14 @@ def _frame(image: Path, key: str) -> Frame:
 
 def _paired(image: Path, images: Path, labels: Path, base: Path) -> Frame:
     path = (labels / image.relative_to(images)).with_suffix(".png")
-    return Frame(image, _existing(path, image), [path], base)
+    return Frame(image, _existing(path, image), (path,), base)
 
 
 def _cityscapes(image: Path, base: Path, below: Path) -> Frame:
     stem = image.name.removesuffix("_leftImg8bit.png")
     folder = base / "gtFine" / below.parent
     path = _existing(folder / f"{stem}_gtFine_labelIds.png", image)
-    return Frame(image, path, sorted(folder.glob(f"{stem}_gtFine_*")), base)
+    return Frame(image, path, tuple(sorted(folder.glob(f"{stem}_gtFine_*"))), base)
 
 
 def _existing(path: Path, image: Path) -> Path:

@@ -90,7 +90,9 @@ class LabelledData(LightningDataModule):
         if batch_size < 2:
             raise UserError(f"data.batch_size must be >= 2 (batch normalisation), got {batch_size}")
         if samples_per_epoch < batch_size:
-            raise UserError(f"data.batch_size={batch_size} exceeds data.samples_per_epoch={samples_per_epoch}; lower it")
+            raise UserError(
+                f"data.batch_size={batch_size} exceeds data.samples_per_epoch={samples_per_epoch}; lower it"
+            )
         if num_workers < 0:
             raise UserError(f"data.num_workers must be >= 0, got {num_workers}")
         self.transforms = JointTransforms(size=size, aspect=aspect, smallest_crop=smallest_crop)

@@ -12,5 +12,5 @@ def linear_decay(epoch: int, *, max_epochs: int, decay: float) -> float:
 
 
 def polynomial_decay(batch: int, *, batches: int, power: float) -> float:
-    """Factor of the learning rate for `batch` (from 0) of `batches`: (1 - batch / batches) ** power, DeepLab's "poly"."""
+    """Factor of the learning rate for `batch` (from 0): (1 - batch / batches) ** power, DeepLab's "poly" policy."""
     return float(max(0.0, 1 - batch / batches) ** power)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -37,7 +38,7 @@ class Segmentation(LightningModule):
         self.batches = 0
         self._started, self._seconds_before = time.monotonic(), 0.0
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimiser with its schedule."""
         optimizer = self.optimizer(self.network.parameters())
         total = int(self.trainer.estimated_stepping_batches)
