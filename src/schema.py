@@ -1,7 +1,7 @@
 """The root of a configuration, typed: what no class below it owns."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,29 @@ class ContentConfig:
     split: str = "val"
     average: bool = True
     worst: int = 10
+    accelerator: str = "auto"
+
+
+@dataclass
+class StudyConfig:
+    """Root of conf/study.yaml.
+
+    Attributes:
+        data: one of conf/data; its source must have class maps, and its target.
+        runs: folders of trained translators, or of sweeps.
+        seeds: of the segmenter.
+        segment: settings of conf/segment.yaml, as on its command line.
+        output: folder for sets, segmenters and the table.
+        average: translate with the averaged weights; false takes the last step's.
+        accelerator: for translating: cpu, cuda, mps, or auto.
+    """
+
+    data: Any = MISSING
+    runs: list[str] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=lambda: [0])
+    segment: list[str] = field(default_factory=list)
+    output: str = MISSING
+    average: bool = True
     accelerator: str = "auto"
 
 
@@ -197,6 +220,7 @@ def register() -> None:
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="content_schema", node=ContentConfig)
+    store.store(name="study_schema", node=StudyConfig)
     store.store(name="segment_schema", node=SegmentConfig)
     store.store(name="translate_schema", node=TranslateConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)

@@ -52,7 +52,7 @@ class Segmenter(nn.Module):
 
     @torch.no_grad()
     def classes_at(self, x_3HW: Tensor, shape: tuple[int, int]) -> Tensor:
-        """The likeliest class of each pixel of one image, at `shape` = (height, width); logits are resized bilinearly."""
+        """The likeliest class of each pixel of an image, [height, width] of `shape`; logits are resized bilinearly."""
         buffer = self.get_buffer("mean")
         logits = self(x_3HW[None].to(buffer.device, buffer.dtype))
         return F.interpolate(logits.float(), shape, mode="bilinear", align_corners=False)[0].argmax(0)
