@@ -31,18 +31,23 @@ schema.register()
 def main(config: schema.TranslateConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     try:
-        print(_translate_set(config) if config.split is not None else _translate_files(config))
+        print(chosen(config))
     except UserError as error:
         raise CompactHydraException(str(error)) from error
 
 
-def _translate_files(config: schema.TranslateConfig) -> str:
+def chosen(config: schema.TranslateConfig) -> Path:
+    """Translate what the configuration names, files or a labelled set; returns where the result lies."""
+    return _translate_files(config) if config.split is None else _translate_set(config)
+
+
+def _translate_files(config: schema.TranslateConfig) -> Path:
     if config.input is None:
         raise UserError("name what to translate: input=<image or folder>, or split=train for a labelled source set")
     jobs = plan(Path(config.input), Path(config.output))
     network = runs.load_translator(Path(config.run), average=config.average)
     translate(network, jobs, device(config.accelerator))
-    return config.output
+    return Path(config.output)
 
 
 def _translate_set(config: schema.TranslateConfig) -> Path:

@@ -21,15 +21,16 @@ class LabelTable:
     """From the ids of a data set's class maps to train ids, which count from 0 in the order of `classes`.
 
     Args:
-        classes: of each its `id` in the files (0 to 255), its `name` and its `colour` (R, G, B). Ids that are not
-            named become IGNORE.
+        classes: of each its `id` in the files (0 to 255), its `name` and its `colour` (R, G, B).
+        void: ids that become IGNORE. An id that is neither here nor a class's is taken for a wrong table.
         watched: name of the class whose invention is reported first, trees in road scenes.
     """
 
-    def __init__(self, *, classes: Sequence[Mapping[str, Any]], watched: str) -> None:
+    def __init__(self, *, classes: Sequence[Mapping[str, Any]], void: Sequence[int], watched: str) -> None:
         if len(classes) < 2:
             raise UserError(f"labels.classes must name at least 2 classes, got {len(classes)}")
         self._train_ids = np.full(256, IGNORE, np.uint8)
+        self._known = np.isin(np.arange(256), [*void, *(entry.get("id", -1) for entry in classes)])
         self._colours = np.zeros((256, 3), np.uint8)
         self.names: list[str] = []
         for number, entry in enumerate(classes):
@@ -64,9 +65,14 @@ class LabelTable:
     def read(self, path: Path) -> ClassMap:
         """The class map of a file of ids: 8-bit grey, 16-bit grey, or a palette picture, whose indices are the ids.
 
-        Raises UserError if the file is missing, unreadable, a picture of colours, or holds no known class.
+        Raises UserError if the file is missing, unreadable, a picture of colours, or holds an id that the table does
+        not know, or no class at all.
         """
-        labels = self.encode(_ids(path))
+        ids = _ids(path)
+        if not self._known[ids].all():
+            strange = ", ".join(map(str, np.unique(ids[~self._known[ids]])))
+            raise UserError(f"{path}: the label table knows no id {strange}; choose another with labels=")
+        labels = self.encode(ids)
         if (labels == IGNORE).all():
             raise UserError(f"{path}: holds none of the classes of this label table; choose another with labels=")
         return labels
