@@ -102,7 +102,7 @@ class StudyConfig:
         data: one of conf/data; its source must have class maps, and its target.
         runs: folders of trained translators, or of sweeps.
         seeds: of the segmenter.
-        segment: settings of conf/segment.yaml by dotted key.
+        segment: settings of conf/segment.yaml, as on its command line.
         output: folder for sets, segmenters and the table.
         average: translate with the averaged weights; false takes the last step's.
         accelerator: for translating: cpu, cuda, mps, or auto.
@@ -111,7 +111,7 @@ class StudyConfig:
     data: Any = MISSING
     runs: list[str] = field(default_factory=list)
     seeds: list[int] = field(default_factory=lambda: [0])
-    segment: dict[str, Any] = field(default_factory=dict)
+    segment: list[str] = field(default_factory=list)
     output: str = MISSING
     average: bool = True
     accelerator: str = "auto"

@@ -43,8 +43,9 @@ def main(config: DictConfig) -> float:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         if config.resume is None:
-            return segment(config, folder)
-        return segment(_saved_config(folder), folder, resume=True)
+            metrics = segment(config, folder)
+        else:
+            metrics = segment(_saved_config(folder), folder, resume=True)
     except UserError as error:
         # a DataLoader worker wraps the message in its own traceback; the last line is ours
         line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
@@ -52,10 +53,12 @@ def main(config: DictConfig) -> float:
     except Interrupted as stop:
         print(f"{stop}; continue with: python -m src.segment resume={folder}", file=sys.stderr)
         sys.exit(130)
+    print(json.dumps({"run": str(folder), **metrics}))
+    return metrics["miou"]
 
 
-def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
-    """One run, new or continued, in `folder`; returns the mean IoU on the test set."""
+def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
+    """One run, new or continued, in `folder`; returns its scores on the test set."""
     schema.check_fit(config)
     commit = runs.git_commit()
     if not resume and any((folder / name).exists() for name in (runs.CHECKPOINT, runs.WEIGHTS)):
@@ -108,8 +111,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "seconds": round(module.seconds(), 1),
     }
     runs.save_metrics(folder, metrics, protocol)
-    print(json.dumps({"run": str(folder), **metrics}))
-    return metrics["miou"]
+    return metrics
 
 
 def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame]) -> torch.Tensor:

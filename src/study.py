@@ -78,14 +78,13 @@ def study(config: schema.StudyConfig) -> str:
     sets = list(_sets(config, listed, source, output / "sets", real_train))
     if len({one.name for one in sets}) != len(sets):
         raise UserError("runs: two of them have the same name; give one folder that holds both")
-    settings = [f"{key}={value}" for key, value in config.segment.items()]
     cells, watched, protocol = [], "", dict[str, object]()
     for one in sets:
         folder = one.write()
         train_digest = digest(labelled_set(str(folder), "train", "data"))
         for seed in config.seeds:
             sets_and_seed = [f"train={folder}", f"test={real_test}", f"seed={seed}"]
-            composed = compose("segment", [*sets_and_seed, *settings])
+            composed = compose("segment", [*sets_and_seed, *config.segment])
             watched = str(composed.labels.watched)
             where = output / "segmenters" / one.name / f"seed-{seed}"
             print(f"{one.row}, seed {seed}: {where}", file=sys.stderr)
@@ -93,7 +92,7 @@ def study(config: schema.StudyConfig) -> str:
             cells.append(Cell(one.row, one.translator, seed, metrics))
     shared = ("n_test", "test_digest", "score", "frames", "batches")
     common: dict[str, object] = {key: protocol[key] for key in shared}
-    common |= {"seeds": list(config.seeds), "segment": " ".join(settings) or "defaults"}
+    common |= {"seeds": list(config.seeds), "segment": " ".join(config.segment) or "defaults"}
     return _report(output, cells, watched, {**common, "source_digest": digest(source), "source_frames": len(source)})
 
 

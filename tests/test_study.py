@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -70,10 +69,9 @@ def test_a_mistake_in_translating_is_one_line(
 
 
 def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, tmp_path: Path):
-    settings = ", ".join(one.replace("=", ": ") for one in SMALL)
     arguments = [
         *("data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5", f"runs=[{run.parent}]"),
-        *(f"segment={{{settings}}}", f"output={tmp_path}", "accelerator=cpu"),
+        *(f"segment={SMALL}", f"output={tmp_path}", "accelerator=cpu"),
     ]
     done = command("src.study", *arguments)
     assert done.returncode == 0, done.stderr
@@ -90,7 +88,7 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     assert studied(*arguments) == done.stdout
     assert [a == b for a, b in zip(times, (p.stat().st_mtime_ns for p in cells), strict=True)].count(False) == 1
     with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
-        studied(*arguments, "segment.data.size=64")
+        studied(*arguments, "segment=['data.size=64']")
 
 
 def test_a_source_without_class_maps_is_refused_in_one_line(tmp_path: Path):
