@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from src import outlines, runs, schema, segmenter_runs
+from src.accelerator import device
 from src.data.images import read_image, write_image
 from src.data.labelled import labels_of
 from src.data.labelled_data import read_labelled
@@ -26,7 +27,7 @@ from src.errors import UserError
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
 from src.training_set import domains
-from src.translate import device, translate_image
+from src.translate import translate_image
 
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 CONTENT, PICTURE = "content.json", "content.png"

@@ -4,14 +4,14 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 from scipy import stats
 
 from src.errors import UserError
+from src.table.statistics import CONFIDENCE, summary
 
 RAW, REAL = "raw source", "real (oracle)"
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def _line(row: str, cells: Sequence[Cell], raw: float | None, real: float | None
     several = len(translators) > 1
     groups = [[c for c in cells if c.translator == t] for t in translators] if several else [[c] for c in cells]
     values = [fmean(cell.metrics["miou"] for cell in group) for group in groups]
-    mean, n = fmean(values), len(values)
+    whole = summary(values)
+    mean, std, n = whole.mean, whole.std, whole.n
     names = [name for name in cells[0].metrics if all(name in cell.metrics for cell in cells)]
     means = {name: fmean(fmean(cell.metrics[name] for cell in group) for group in groups) for name in names}
-    std = stdev(values) if n > 1 else None
     half = None if std is None else float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / n**0.5
     closed = None
     if raw is not None and real is not None and real > raw:

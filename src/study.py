@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from src import downstream, runs, schema
+from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
 from src.data.colour_transfer import transfer_colours
 from src.data.images import read_image, write_image
@@ -27,7 +28,7 @@ from src.downstream import RAW, REAL, Cell
 from src.errors import UserError
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
-from src.translate import device, translate
+from src.translate import translate
 
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 COLOUR = "colour transfer (Reinhard)"
