@@ -143,20 +143,30 @@ def _described(matrix_KK: Tensor, names: list[str]) -> dict[str, object]:
 
 
 def _headline(scores: dict[str, dict[str, object]], watched: str) -> dict[str, float]:
-    """What a table shows: `content_accuracy`, ..., each with its `_source` beside it, and `content_agreement`."""
+    """What a table shows: `content_accuracy`, ..., each with its `_source` beside it, and `content_agreement`.
+
+    Without labels also what is invented and lost against the prediction on the source.
+    """
     found: dict[str, float] = {}
+    slug = watched.replace(" ", "-")
     for part, suffix in (("output", ""), ("source", "_source")):
         if part not in scores:
             continue
         for name in ("accuracy", "miou", "hallucination", "loss"):
             value, key = scores[part][name], f"{PREFIX}{name}{suffix}"
             if isinstance(value, dict):
-                value, key = value[watched], f"{PREFIX}{name}_{watched.replace(' ', '-')}{suffix}"
+                value, key = value[watched], f"{PREFIX}{name}_{slug}{suffix}"
             if isinstance(value, float):
                 found[key] = value
     agreement = scores["agreement"]["accuracy"]
     assert isinstance(agreement, float)
-    return {**found, f"{PREFIX}agreement": agreement}
+    found[f"{PREFIX}agreement"] = agreement
+    for name in () if "output" in scores else ("hallucination", "loss"):
+        by_class = scores["agreement"][name]
+        assert isinstance(by_class, dict)
+        if by_class[watched] is not None:
+            found[f"{PREFIX}agreement_{name}_{slug}"] = by_class[watched]
+    return found
 
 
 def _transforms(saved: DictConfig) -> Transforms:

@@ -152,7 +152,9 @@ def test_frames_without_class_maps_give_agreement(judge: tuple[Path, Path], tmp_
             Image.fromarray(pixels).save(tmp_path / "frames" / name / f"{number}.png")
     run = translator(tmp_path / "run", "data=folders", f"data.root={tmp_path}/frames", "data.size=32")
     headline = content(configured(run, segmenter))
-    assert set(headline) == {"content_agreement"}
+    # a class that the judge sees nowhere has no share that could be lost
+    possible = {f"content_agreement{name}" for name in ("", "_hallucination_vegetation", "_loss_vegetation")}
+    assert {"content_agreement"} <= set(headline) <= possible
     assert 0 <= headline["content_agreement"] <= 1
 
 
