@@ -24,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = ("data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5")
-    return translator(tmp_path_factory.mktemp("runs") / "triplet_seed-0", *data)
+    return translator(tmp_path_factory.mktemp("runs") / "cut_seed-0", *data)
 
 
 def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,7 +77,7 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     assert done.returncode == 0, done.stderr
     assert done.stdout == (tmp_path / "table.md").read_text()
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert rows == ["trained on", "---", "raw source", "colour transfer (Reinhard)", "triplet_seed-0", "real (oracle)"]
+    assert rows == ["trained on", "---", "raw source", "colour transfer (Reinhard)", "cut", "real (oracle)"]
     cells = sorted((tmp_path / "segmenters").glob("*/seed-*/metrics.json"))
     assert len(cells) == 4
     assert {"study.json", "table.md", "table.csv", "table.tex", "sets", "segmenters"} == {
