@@ -1,5 +1,6 @@
 """What a run is: a folder with its configuration, weights and metrics. Build from a configuration, save, load."""
 
+import hashlib
 import inspect
 import json
 import os
@@ -22,6 +23,7 @@ from src.errors import UserError
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
 _MODELS = ("src.methods.", "src.networks.")
+_SEGMENTERS = ("src.segmenters.",)
 _SHELLS = (
     *("src.data.", "src.metrics.", "src.modules.", "src.callbacks.", "src.tracking."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
@@ -33,8 +35,9 @@ T = TypeVar("T")
 def build(node: Any, name: str) -> Any:
     """Instantiate what a node's `_target_` names: the only place where configuration becomes objects.
 
-    A run folder may come from a stranger, so a method may only name classes of src.methods and src.networks, and
-    the rest only classes of a few further packages and the functions of src.data.layouts.
+    A run folder may come from a stranger, so a method may only name classes of src.methods and src.networks, a
+    segmenter of src.segmenters, and the rest only classes of a few further packages and the functions of
+    src.data.layouts.
 
     Args:
         node: with `_target_`, or a mapping of such nodes.
@@ -42,7 +45,7 @@ def build(node: Any, name: str) -> Any:
 
     Raises UserError, in one line, for what a constructor refuses.
     """
-    _check_targets(node, name, _MODELS if name == "method" else _SHELLS)
+    _check_targets(node, name, {"method": _MODELS, "segmenter": _SEGMENTERS}.get(name, _SHELLS))
     try:
         return instantiate(node)
     except InstantiationException as error:
@@ -117,7 +120,7 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
     """
     config = load_config(folder)
     method = build_method(config)
-    tensors = _load_weights(folder)
+    tensors = load_weights(folder)
     network: nn.Module = method.translator()
     prefix = _AVERAGE if average else next(f"{name}." for name, part in method.named_modules() if part is network)
     try:
@@ -128,7 +131,8 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def _load_weights(folder: Path) -> Mapping[str, Tensor]:
+def load_weights(folder: Path) -> Mapping[str, Tensor]:
+    """The tensors of a finished run; raises UserError if there are none or they are torn."""
     path = folder / WEIGHTS
     if not path.is_file():
         raise UserError(f"{path}: missing; the run has not finished, continue it with resume={folder}")
@@ -138,10 +142,27 @@ def _load_weights(folder: Path) -> Mapping[str, Tensor]:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
 
 
+def weights_sha256(folder: Path) -> str:
+    """Of the file of a finished run's weights."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
 def save_metrics(folder: Path, metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:
     """Write scores and the protocol without which they mean nothing."""
     text = json.dumps({"metrics": dict(metrics), "protocol": dict(protocol)}, indent=2)
     write(folder / METRICS, (text + "\n").encode())
+
+
+def load_metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
+    """The scores of a finished run and their protocol; raises UserError if there are none."""
+    path = folder / METRICS
+    try:
+        content = json.loads(path.read_text())
+        return {str(key): float(value) for key, value in content["metrics"].items()}, dict(content["protocol"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the run has not finished, or is none") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not the scores of a run ({error!r})") from error
 
 
 def git_commit() -> str:

@@ -1,7 +1,7 @@
 """The root of a configuration, typed: what no class below it owns."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +47,94 @@ class TrainConfig:
 
 
 @dataclass
+class SegmentConfig:
+    """Root of conf/segment.yaml.
+
+    Attributes:
+        train: labelled set to train on: a folder, or {images: folder, labels: folder}.
+        test: labelled set to score on, likewise.
+        seed: fixes weights, draws, crops and flips.
+        resume: run folder to continue; its own configuration is used.
+    """
+
+    train: Any = MISSING
+    test: Any = MISSING
+    seed: int = MISSING
+    resume: str | None = None
+    labels: Any = MISSING
+    segmenter: Any = MISSING
+    data: Any = MISSING
+    module: Any = MISSING
+    optimizer: Any = MISSING
+    checkpoint: Any = MISSING
+    logger: Any = MISSING
+    trainer: Any = MISSING
+
+
+@dataclass
+class ContentConfig:
+    """Root of conf/content.yaml.
+
+    Attributes:
+        run: folder of a trained translator.
+        judge: folder of a segmenter trained on real images.
+        data: whose source is judged, one of conf/data; by default the run's own.
+        split: train or val, of the source.
+        average: judge the averaged weights; false takes the last step's.
+        worst: images in the picture.
+        accelerator: cpu, cuda, mps, or auto.
+    """
+
+    run: str = MISSING
+    judge: str = MISSING
+    data: Any = None
+    split: str = "val"
+    average: bool = True
+    worst: int = 10
+    accelerator: str = "auto"
+
+
+@dataclass
+class StudyConfig:
+    """Root of conf/study.yaml.
+
+    Attributes:
+        data: one of conf/data; its source must have class maps, and its target.
+        runs: folders of trained translators, or of sweeps.
+        seeds: of the segmenter.
+        segment: settings of conf/segment.yaml, as on its command line.
+        output: folder for sets, segmenters and the table.
+        average: translate with the averaged weights; false takes the last step's.
+        accelerator: for translating: cpu, cuda, mps, or auto.
+    """
+
+    data: Any = MISSING
+    runs: list[str] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=lambda: [0])
+    segment: list[str] = field(default_factory=list)
+    output: str = MISSING
+    average: bool = True
+    accelerator: str = "auto"
+
+
+@dataclass
 class TranslateConfig:
     """Root of conf/translate.yaml.
 
     Attributes:
         run: folder of a trained run.
-        input: an image, or a folder of images at any depth.
+        input: an image, or a folder of images at any depth; or else:
+        split: train or val: of a labelled source set, which is written anew with its class maps.
+        data: the set, one of conf/data; by default the run's own.
         output: folder for the translated PNGs.
         average: use the averaged weights, as the run's own scores do; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
     """
 
     run: str = MISSING
-    input: str = MISSING
+    input: str | None = None
+    split: str | None = None
+    data: Any = None
     output: str = MISSING
     average: bool = True
     accelerator: str = "auto"
@@ -103,6 +178,17 @@ class DashboardConfig:
 
 def check(config: DictConfig) -> None:
     """Refuse, before anything is read or written, values no constructor below refuses in words of its own."""
+    check_fit(config)
+    every = config.metrics.every_n_epochs
+    _demand(
+        every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
+    )
+    csv = config.metrics.per_image
+    _demand(csv is None or Path(csv).name == csv, "metrics.per_image", csv, "be a file name, put into the run folder")
+
+
+def check_fit(config: DictConfig) -> None:
+    """The part of it that every training has: seed, rate and trainer."""
     trainer = config.trainer
     _demand(0 <= config.seed < 2**32, "seed", config.seed, "lie in [0, 2^32)")
     rate = config.optimizer.lr
@@ -116,12 +202,6 @@ def check(config: DictConfig) -> None:
     lossy = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
     _demand(trainer.precision not in lossy, "trainer.precision", trainer.precision, "keep weights in fp32: bf16-mixed")
     _demand(trainer.strategy in STRATEGIES, "trainer.strategy", trainer.strategy, "be auto, or chosen with trainer=ddp")
-    every = config.metrics.every_n_epochs
-    _demand(
-        every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
-    )
-    csv = config.metrics.per_image
-    _demand(csv is None or Path(csv).name == csv, "metrics.per_image", csv, "be a file name, put into the run folder")
 
 
 def _demand(holds: bool, name: str, value: Any, rule: str) -> None:
@@ -139,6 +219,9 @@ def register() -> None:
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
     store.store(name="train_schema", node=TrainConfig)
+    store.store(name="content_schema", node=ContentConfig)
+    store.store(name="study_schema", node=StudyConfig)
+    store.store(name="segment_schema", node=SegmentConfig)
     store.store(name="translate_schema", node=TranslateConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="dashboard_schema", node=DashboardConfig)

@@ -1,6 +1,7 @@
 """Translate images with a trained run: PNGs of the same names and sizes.
 
 python -m src.translate run=outputs/... input=frames/ output=out/
+python -m src.translate run=outputs/... split=train output=set/      a labelled source set, with its class maps
 """
 
 import sys
@@ -19,6 +20,7 @@ from src.data.images import SUFFIXES, find_images, read_image, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
 from src.networks.generator import STRIDE
+from src.training_set import source_frames, write_set
 
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
@@ -29,12 +31,36 @@ schema.register()
 def main(config: schema.TranslateConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     try:
-        jobs = plan(Path(config.input), Path(config.output))
-        network = runs.load_translator(Path(config.run), average=config.average)
-        translate(network, jobs, device(config.accelerator))
+        print(chosen(config))
     except UserError as error:
         raise CompactHydraException(str(error)) from error
-    print(config.output)
+
+
+def chosen(config: schema.TranslateConfig) -> Path:
+    """Translate what the configuration names, files or a labelled set; returns where the result lies."""
+    return _translate_files(config) if config.split is None else _translate_set(config)
+
+
+def _translate_files(config: schema.TranslateConfig) -> Path:
+    if config.input is None:
+        raise UserError("name what to translate: input=<image or folder>, or split=train for a labelled source set")
+    jobs = plan(Path(config.input), Path(config.output))
+    network = runs.load_translator(Path(config.run), average=config.average)
+    translate(network, jobs, device(config.accelerator))
+    return Path(config.output)
+
+
+def _translate_set(config: schema.TranslateConfig) -> Path:
+    if config.input is not None:
+        raise UserError("input and split exclude each other: split translates a labelled source set")
+    assert config.split is not None
+    run = Path(config.run)
+    data = runs.load_config(run).get("data") if config.data is None else config.data
+    frames = source_frames(data, config.split)
+    network = runs.load_translator(run, average=config.average)
+    recipe = {"made_by": "translation", "weights_sha256": runs.weights_sha256(run), "average": config.average}
+    where = device(config.accelerator)
+    return write_set(frames, Path(config.output), recipe, lambda jobs: translate(network, jobs, where))
 
 
 def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:

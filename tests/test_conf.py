@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from src import runs
 from src.errors import UserError
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
+from tests.labelled import composed
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 METHODS = sorted(path.stem for path in (CONF / "method").glob("*.yaml"))
@@ -21,6 +22,9 @@ FLAVOURS = {"fastcut": "cut", "cyclegan_original": "cyclegan"}
 SUPPLIED = {
     "src.networks.patch_sampler.PatchSampler": {"channels"},
     "src.modules.translation.Translation": {"method", "optimizer"},
+    "src.segmenters.segmenter.Segmenter": {"classes"},
+    "src.data.labelled_data.LabelledData": {"frames", "table"},
+    "src.modules.segmentation.Segmentation": {"network", "optimizer"},
     "src.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
     "src.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
     "src.tracking.run.WandbRun": {"save_dir"},
@@ -56,9 +60,18 @@ def nodes(config: object) -> list[DictConfig]:
 
 @pytest.mark.parametrize("choice", choices())
 def test_a_yaml_writes_out_exactly_the_arguments_of_what_it_builds(choice: str):
-    composed = config(choice, "data.root=/somewhere")
-    found = nodes(composed[choice.split("=")[0]])
+    group = choice.split("=")[0]
+    root = composed("segment", choice) if group in ("labels", "segmenter") else config(choice, "data.root=/somewhere")
+    found = nodes(root[group])
     assert found
+    check_arguments(found)
+
+
+def test_a_segmenters_configuration_writes_out_exactly_the_arguments_of_what_it_builds():
+    check_arguments(nodes(composed("segment")))
+
+
+def check_arguments(found: list[DictConfig]) -> None:
     for node in found:
         target = node["_target_"]
         if not target.startswith("src."):
@@ -93,25 +106,25 @@ def test_presets_rows_and_flavours_only_override(path: Path):
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_every_preset_combines_with_every_attention(experiment: str, attention: str):
-    composed = config(f"experiment={experiment}", f"attention={attention}", "data.root=/somewhere")
-    assert isinstance(composed.optimizer.lr, float)
-    runs.build_method(OmegaConf.merge(composed, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+    whole = config(f"experiment={experiment}", f"attention={attention}", "data.root=/somewhere")
+    assert isinstance(whole.optimizer.lr, float)
+    runs.build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("choice", [f"method={name}" for name in METHODS] + [f"table1={name}" for name in ROWS])
 def test_every_preset_combines_with_every_method_and_row(experiment: str, choice: str):
-    composed = config(f"experiment={experiment}", choice, "data.root=/somewhere")
-    runs.build_method(OmegaConf.merge(composed, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+    whole = config(f"experiment={experiment}", choice, "data.root=/somewhere")
+    runs.build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_rows_of_the_table_differ_in_nothing_but_their_method(experiment: str):
     rest = []
     for row in ROWS:
-        composed = config(f"table1={row}", f"experiment={experiment}", "data.root=/somewhere")
-        assert composed.variant == row
-        settings = OmegaConf.to_container(composed, resolve=True)
+        whole = config(f"table1={row}", f"experiment={experiment}", "data.root=/somewhere")
+        assert whole.variant == row
+        settings = OmegaConf.to_container(whole, resolve=True)
         assert isinstance(settings, dict)
         of_method = settings.pop("method")
         # what both methods have is the same too
@@ -178,10 +191,10 @@ def test_the_papers_printed_values():
 
 
 def test_the_command_line_has_the_last_word_over_a_preset():
-    composed = config("experiment=paper", "data=folders", "data.root=/x", "optimizer.lr=1e-4")
-    assert composed.data.layout["_target_"].endswith("folders")
-    assert composed.optimizer.lr == 1e-4
-    assert composed.data.size == 256
+    whole = config("experiment=paper", "data=folders", "data.root=/x", "optimizer.lr=1e-4")
+    assert whole.data.layout["_target_"].endswith("folders")
+    assert whole.optimizer.lr == 1e-4
+    assert whole.data.size == 256
 
 
 @pytest.mark.parametrize(

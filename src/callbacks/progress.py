@@ -7,6 +7,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from src.modules.segmentation import Segmentation
 from src.modules.translation import Translation, log_interval
 
 
@@ -18,7 +19,7 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start where a resumed run stands."""
-        assert isinstance(pl_module, Translation)
+        assert isinstance(pl_module, Translation | Segmentation)
         self._bar = tqdm(
             disable=not trainer.is_global_zero,
             total=int(trainer.num_training_batches) * (trainer.max_epochs or 1),
@@ -35,14 +36,14 @@ class Progress(Callback):
     ) -> None:
         """Advance by one."""
         assert self._bar is not None
-        assert isinstance(pl_module, Translation)
+        assert isinstance(pl_module, Translation | Segmentation)
         if pl_module.batches % log_interval(trainer) == 0:
             terms = {
                 name.removeprefix("train/"): f"{float(value):.3f}"
                 for name, value in trainer.callback_metrics.items()
                 if name.startswith("train/")
             }
-            rate = (self._bar.format_dict["rate"] or 0) * len(batch["key"]) * trainer.world_size
+            rate = (self._bar.format_dict["rate"] or 0) * len(next(iter(batch.values()))) * trainer.world_size
             self._bar.set_postfix({"epoch": trainer.current_epoch, **terms, "images/s": f"{rate:.1f}"}, refresh=False)
         self._bar.update(1)
 

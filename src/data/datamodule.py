@@ -94,7 +94,7 @@ class UnpairedData(LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
-            worker_init_fn=_leave_interrupts_to_the_parent,
+            worker_init_fn=leave_interrupts_to_the_parent,
         )
 
     def state_dict(self) -> dict[str, int]:
@@ -154,6 +154,7 @@ def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:
     return [files[index * len(files) // wanted] for index in range(wanted)]
 
 
-def _leave_interrupts_to_the_parent(worker: int) -> None:
+def leave_interrupts_to_the_parent(worker: int) -> None:
+    """For the loader's processes."""
     # Ctrl-C reaches every process of the terminal; the trainer ends its step first and then the workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from torch.utils.data import Dataset, Sampler
 from src.data.images import read_image
 from src.data.layouts import Domains
 from src.data.transforms import Transforms
+
+T = TypeVar("T")
 
 Draw = tuple[int, int]
 """(epoch, index): sample `index` of epoch `epoch`."""
@@ -59,8 +61,8 @@ class UnpairedImages(Dataset[Sample]):
         epoch, index = draw
         count = epoch * self.samples + index
         return (
-            _in_random_order(self.domains.x_train, count, self.seed, 0),
-            _in_random_order(self.domains.y_train, count, self.seed, 1),
+            in_random_order(self.domains.x_train, count, self.seed, 0),
+            in_random_order(self.domains.y_train, count, self.seed, 1),
         )
 
     def __getitem__(self, draw: Draw) -> Sample:
@@ -117,9 +119,10 @@ def sample_key(seed: int, epoch: int, index: int) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _in_random_order(files: Sequence[Path], count: int, seed: int, domain: int) -> Path:
-    pass_number, place = divmod(count, len(files))
-    return files[int(_order(len(files), seed, domain, pass_number)[place])]
+def in_random_order(things: Sequence[T], count: int, seed: int, domain: int) -> T:
+    """Draw `count` of an endless sequence that goes through all things in one random order after the other."""
+    pass_number, place = divmod(count, len(things))
+    return things[int(_order(len(things), seed, domain, pass_number)[place])]
 
 
 @lru_cache(maxsize=8)

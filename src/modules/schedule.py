@@ -1,4 +1,4 @@
-"""The learning rate over epochs: constant, then linear to zero (CycleGAN's and CUT's "linear" policy)."""
+"""The learning rate: constant, then linear to zero (CycleGAN's and CUT's "linear" policy); or polynomial."""
 
 
 def linear_decay(epoch: int, *, max_epochs: int, decay: float) -> float:
@@ -9,3 +9,8 @@ def linear_decay(epoch: int, *, max_epochs: int, decay: float) -> float:
     """
     n_decay = round(decay * max_epochs)
     return 1 - max(0, epoch + 1 - (max_epochs - n_decay)) / (n_decay + 1)
+
+
+def polynomial_decay(batch: int, *, batches: int, power: float) -> float:
+    """Factor of the learning rate for `batch` (from 0): (1 - batch / batches) ** power, DeepLab's "poly" policy."""
+    return float(max(0.0, 1 - batch / batches) ** power)

@@ -9,8 +9,12 @@ from src.metrics.direction import higher_is_better
 from src.table.collect import Run
 from src.table.published import QUOTED
 
-FAMILIES = ("fid", "is", "kid", "swd_unit", "swd_std")
-"""A name may go on with its extractor."""
+FAMILIES = (
+    *("fid", "is", "kid", "swd_unit", "swd_std"),
+    *("content_accuracy", "content_miou", "content_hallucination", "content_loss"),
+    *("content_agreement", "content_agreement_hallucination", "content_agreement_loss"),
+)
+"""A name may go on with its extractor, or with a class."""
 COMPANIONS = ("_source", "_floor", "_raw", "_best", "_std", "_spread")
 _ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {

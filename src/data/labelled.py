@@ -1,0 +1,128 @@
+"""Labelled sets as they lie on disk: from a frame's path follows its class map's, and from a folder its frames."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os.path import commonpath
+from pathlib import Path
+from typing import Any, Literal
+
+from src.data.images import find_images
+from src.errors import UserError
+
+MANIFEST, UNFINISHED = "manifest.json", ".manifest.unfinished.json"
+"""What a set written by this package holds: hashes of its files, or, until they all stand, this."""
+
+Split = Literal["train", "val"]
+_LAYOUTS = (
+    "images/ with labels/ (Playing for Data), leftImg8bit/ with gtFine/ (Cityscapes), or frames with class maps in a "
+    "folder of the same name and _labels"
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image, its class map, and the files of the set that describe the same frame.
+
+    Attributes:
+        image: the picture.
+        labels: the class map, of ids.
+        companions: all files of its labels, the class map among them.
+        base: folder of the set; paths below it are kept when the set is written anew.
+    """
+
+    image: Path
+    labels: Path
+    companions: tuple[Path, ...]
+    base: Path
+
+
+def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
+    """The frames a `train=` or `test=` names, sorted.
+
+    Args:
+        node: a folder in one of the known layouts, or {images: folder, labels: folder}, whose files share their names
+            but for the suffix. Cityscapes has splits of its own; any other set is taken whole.
+        split: of Cityscapes.
+        key: of the configuration, for messages.
+
+    Raises UserError if there are no frames or a class map is missing.
+    """
+    if isinstance(node, Mapping):
+        if set(node) != {"images", "labels"}:
+            raise UserError(f"{key} must name images and labels, got {', '.join(map(str, node))}")
+        images, labels = Path(str(node["images"])), Path(str(node["labels"]))
+        base = Path(commonpath([images.resolve(), labels.resolve()]))
+        return [_paired(path, images, labels, base) for path in find_images(images)]
+    if not isinstance(node, str):
+        raise UserError(f"{key} must be a folder, or {{images: folder, labels: folder}}, got {node!r}")
+    root = Path(node)
+    if not root.is_dir():
+        raise UserError(f"{key}={root}: no such folder; check the path")
+    for folder in (root, root.parent):
+        if (folder / UNFINISHED).is_file():
+            raise UserError(f"{key}={root}: the set is unfinished; complete it with the command that began it")
+    if (root / "leftImg8bit").is_dir():
+        found = find_images(root / "leftImg8bit" / split)
+        return labels_of([path for path in found if path.name.endswith("_leftImg8bit.png")], key)
+    return labels_of(find_images(root / "images" if (root / "images").is_dir() else root), key)
+
+
+def labels_of(images: Sequence[Path], key: str = "data") -> list[Frame]:
+    """The labelled frames of some images, in the layout their paths show.
+
+    Raises UserError if they lie in none of the known layouts, or if a class map is missing.
+    """
+    return [_frame(image, key) for image in images]
+
+
+def home(images: Sequence[Path]) -> Path:
+    """The folder that names a set of images as `train=` and `test=` take it."""
+    frame = labels_of(images[:1])[0]
+    if "leftImg8bit" in frame.image.relative_to(frame.base).parts[:1]:
+        return frame.base
+    folder = Path(commonpath([path.parent for path in images]))
+    return frame.base if folder == frame.base / "images" else folder
+
+
+def digest(frames: Sequence[Frame]) -> str:
+    """Twelve hex digits of the names and contents of all images and class maps."""
+    sha = hashlib.sha256()
+    for frame in frames:
+        for path in (frame.image, frame.labels):
+            sha.update(f"{path.name} ".encode())
+            sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()[:12]
+
+
+def _frame(image: Path, key: str) -> Frame:
+    parts = image.parts
+    for index in range(len(parts) - 1, -1, -1):
+        base = Path(*parts[:index]) if index else Path()
+        below = Path(*parts[index + 1 :])
+        if parts[index] == "leftImg8bit":
+            return _cityscapes(image, base, below)
+        if parts[index] == "images" and (base / "labels").is_dir():
+            return _paired(image, base / "images", base / "labels", base)
+        labels = base / f"{parts[index]}_labels"
+        if index < len(parts) - 1 and labels.is_dir():
+            return _paired(image, base / parts[index], labels, base)
+    raise UserError(f"{key}: {image} has no class map; a labelled set is {_LAYOUTS}")
+
+
+def _paired(image: Path, images: Path, labels: Path, base: Path) -> Frame:
+    path = (labels / image.relative_to(images)).with_suffix(".png")
+    return Frame(image, _existing(path, image), (path,), base)
+
+
+def _cityscapes(image: Path, base: Path, below: Path) -> Frame:
+    stem = image.name.removesuffix("_leftImg8bit.png")
+    folder = base / "gtFine" / below.parent
+    path = _existing(folder / f"{stem}_gtFine_labelIds.png", image)
+    return Frame(image, path, tuple(sorted(folder.glob(f"{stem}_gtFine_*"))), base)
+
+
+def _existing(path: Path, image: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"{path}: the class map of {image} is missing; complete the set or remove the image")
+    return path

@@ -1,0 +1,137 @@
+"""The data of a segmenter's training under Lightning: every draw a pure function of (seed, epoch, index)."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from src.data.datamodule import leave_interrupts_to_the_parent
+from src.data.images import Pixels, read_image
+from src.data.joint_transforms import JointTransforms
+from src.data.labelled import Frame
+from src.data.labels import ClassMap, LabelTable
+from src.data.unpaired import Draw, Draws, in_random_order
+from src.errors import UserError
+
+
+class LabelledSample(TypedDict):
+    """Image [3, H, W] in [-1, 1] and train ids [H, W]."""
+
+    image: Tensor
+    labels: Tensor
+
+
+class LabelledImages(Dataset[LabelledSample]):
+    """Sample (epoch, index) of an endless, seeded sequence; every frame comes once before any comes again.
+
+    Args:
+        frames: the set.
+        table: reads their class maps.
+        transforms: brings both to size.
+        samples: draws an epoch.
+        seed: of the run.
+    """
+
+    def __init__(
+        self, frames: Sequence[Frame], table: LabelTable, transforms: JointTransforms, *, samples: int, seed: int
+    ) -> None:
+        self.frames = frames
+        self.table = table
+        self.transforms = transforms
+        self.samples = samples
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Draws an epoch."""
+        return self.samples
+
+    def __getitem__(self, draw: Draw) -> LabelledSample:
+        """Read and transform one draw."""
+        epoch, index = draw
+        frame = in_random_order(self.frames, epoch * self.samples + index, self.seed, 0)
+        pixels, labels = read_labelled(frame, self.table)
+        image, train_ids = self.transforms.train(pixels, labels, np.random.default_rng([self.seed, epoch, index, 2]))
+        return {"image": image, "labels": train_ids}
+
+
+class LabelledData(LightningDataModule):
+    """Batches of labelled images; resumes at any sample.
+
+    Args:
+        frames: the training set.
+        table: reads their class maps.
+        size: see JointTransforms.
+        aspect: see JointTransforms.
+        smallest_crop: see JointTransforms.
+        batch_size: images a step.
+        samples_per_epoch: draws an epoch; the same for every set that is to be compared.
+        num_workers: processes that read images; 0 reads in the training process.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        table: LabelTable,
+        *,
+        size: int,
+        aspect: float,
+        smallest_crop: float,
+        batch_size: int,
+        samples_per_epoch: int,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise UserError(f"data.batch_size must be >= 2 (batch normalisation), got {batch_size}")
+        if samples_per_epoch < batch_size:
+            raise UserError(
+                f"data.batch_size={batch_size} exceeds data.samples_per_epoch={samples_per_epoch}; lower it"
+            )
+        if num_workers < 0:
+            raise UserError(f"data.num_workers must be >= 0, got {num_workers}")
+        self.transforms = JointTransforms(size=size, aspect=aspect, smallest_crop=smallest_crop)
+        self.images = LabelledImages(frames, table, self.transforms, samples=samples_per_epoch, seed=seed)
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self._position = (0, 0)
+
+    def train_dataloader(self) -> DataLoader[LabelledSample]:
+        """Batches from where training stands; an incomplete last one is dropped."""
+        epoch, done = self._position
+        return DataLoader(
+            self.images,
+            batch_size=self.batch_size,
+            sampler=Draws(len(self.images), epoch=epoch, start=done),
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            drop_last=True,
+            worker_init_fn=leave_interrupts_to_the_parent,
+        )
+
+    def state_dict(self) -> dict[str, int]:
+        """Where training stands: the epoch, and how many of its samples were trained on."""
+        assert self.trainer is not None
+        batches = self.trainer.lightning_module.batches
+        assert isinstance(batches, int)
+        epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
+        return {"epoch": epoch, "samples": batch * self.batch_size}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there; called before the first batch is asked for."""
+        self._position = (state_dict["epoch"], state_dict["samples"])
+
+
+def read_labelled(frame: Frame, table: LabelTable) -> tuple[Pixels, ClassMap]:
+    """Image and class map of a frame; raises UserError if their sizes differ."""
+    pixels, labels = read_image(frame.image), table.read(frame.labels)
+    if pixels.shape[:2] != labels.shape:
+        sizes = [f"{shape[1]}x{shape[0]}" for shape in (labels.shape, pixels.shape)]
+        raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")
+    return pixels, labels

@@ -1,0 +1,148 @@
+"""The downstream table: what segmenters trained on each set score on real images, and how much of the gap is closed."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from scipy import stats
+
+from src.errors import UserError
+from src.table.statistics import CONFIDENCE, summary
+
+RAW, REAL = "raw source", "real (oracle)"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained segmenter.
+
+    Attributes:
+        row: the kind of set it was trained on.
+        translator: which translator made the set; "" where none did.
+        seed: of the segmenter.
+        metrics: its scores on the real test set.
+    """
+
+    row: str
+    translator: str
+    seed: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table; IoU and accuracy lie in [0, 1].
+
+    With several translators a value is one translator's mean over segmenter seeds, with one it is one seed's.
+
+    Attributes:
+        row: the kind of set.
+        n: number of values.
+        unit: what a value is: a translator or a seed.
+        means: of every score.
+        std: of the mean IoU, n - 1 in the denominator; None for a single value.
+        interval: 95 % interval of the mean IoU (Student's t); None for a single value.
+        gap_closed: (mean - raw) / (real - raw) of the mean IoU; None without either, or where real is no better.
+    """
+
+    row: str
+    n: int
+    unit: str
+    means: Mapping[str, float]
+    std: float | None
+    interval: tuple[float, float] | None
+    gap_closed: float | None
+
+
+def tabulate(cells: Sequence[Cell]) -> list[Line]:
+    """Lines in the order in which their rows first appear; raises UserError if there is no cell."""
+    if not cells:
+        raise UserError("the study has no finished segmenter yet")
+    rows = list(dict.fromkeys(cell.row for cell in cells))
+    members = {row: [cell for cell in cells if cell.row == row] for row in rows}
+    raw, real = (_mean(members.get(row, []), "miou") for row in (RAW, REAL))
+    return [_line(row, members[row], raw, real) for row in rows]
+
+
+def _line(row: str, cells: Sequence[Cell], raw: float | None, real: float | None) -> Line:
+    translators = list(dict.fromkeys(cell.translator for cell in cells))
+    several = len(translators) > 1
+    groups = [[c for c in cells if c.translator == t] for t in translators] if several else [[c] for c in cells]
+    values = [fmean(cell.metrics["miou"] for cell in group) for group in groups]
+    whole = summary(values)
+    mean, std, n = whole.mean, whole.std, whole.n
+    names = [name for name in cells[0].metrics if all(name in cell.metrics for cell in cells)]
+    means = {name: fmean(fmean(cell.metrics[name] for cell in group) for group in groups) for name in names}
+    half = None if std is None else float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / n**0.5
+    closed = None
+    if raw is not None and real is not None and real > raw:
+        closed = (mean - raw) / (real - raw)
+    interval = None if half is None else (mean - half, mean + half)
+    return Line(row, n, "translator" if several else "seed", means, std, interval, closed)
+
+
+def _mean(cells: Sequence[Cell], name: str) -> float | None:
+    return fmean(cell.metrics[name] for cell in cells) if cells else None
+
+
+def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]) -> str:
+    """Percent, the table first, then what the numbers rest on."""
+    header, body = _header(watched), [_texts(line, watched) for line in lines]
+    rule = ["---", *("---:" for _ in header[1:])]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
+    notes = [
+        "mIoU ± standard deviation and its 95 % interval (Student's t) over n seeds of the segmenter or, where "
+        "several translators share a row, over translators. Gap closed: (row - raw) / (real - raw), of the means.",
+    ]
+    if any(line.n == 1 for line in lines):
+        notes.append("n = 1 is one draw: such rows show no order.")
+    notes.append("Protocol: " + "; ".join(f"{key}: {value}" for key, value in protocol.items()) + ".")
+    return "\n\n".join([table, *notes]) + "\n"
+
+
+def latex(lines: Sequence[Line], watched: str) -> str:
+    """A `tabular` for booktabs."""
+    rows = [_header(watched), *(_texts(line, watched) for line in lines)]
+    escaped = [[_escape(cell) for cell in row] for row in rows]
+    first, *others = (" & ".join(row) + r" \\" for row in escaped)
+    head = rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}"
+    return "\n".join([head, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def table_csv(lines: Sequence[Line]) -> str:
+    """Every digit, and every class."""
+    names = list(dict.fromkeys(name for line in lines for name in line.means))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["row", "n", "unit", "miou:std", "miou:low", "miou:high", "gap_closed", *names])
+    for line in lines:
+        low, high = line.interval or (None, None)
+        means = [line.means.get(name) for name in names]
+        writer.writerow([line.row, line.n, line.unit, line.std, low, high, line.gap_closed, *means])
+    return file.getvalue()
+
+
+def _header(watched: str) -> list[str]:
+    return ["trained on", "n", "mIoU, %", "95 % interval", "gap closed", "accuracy, %", f"IoU {watched}, %"]
+
+
+def _texts(line: Line, watched: str) -> list[str]:
+    spread = "" if line.std is None else f" ± {100 * line.std:.2f}"
+    interval = "-" if line.interval is None else f"[{100 * line.interval[0]:.2f}, {100 * line.interval[1]:.2f}]"
+    return [
+        line.row.replace("|", "/"),
+        f"{line.n} {line.unit}{'s' if line.n > 1 else ''}",
+        f"{100 * line.means['miou']:.2f}{spread}",
+        interval,
+        "-" if line.gap_closed is None else f"{line.gap_closed:.2f}",
+        f"{100 * line.means['accuracy']:.2f}",
+        f"{100 * line.means[f'iou/{watched}']:.2f}" if f"iou/{watched}" in line.means else "-",
+    ]
+
+
+def _escape(text: str) -> str:
+    for sign in "&%$#_{}":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("±", r"$\pm$")

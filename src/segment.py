@@ -1,0 +1,178 @@
+"""Train a segmenter on a labelled set and score it on another, usually of real images.
+
+python -m src.segment train=<labelled set> test=<labelled set>
+"""
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from lightning import Trainer, seed_everything
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+from tqdm import tqdm
+
+from src import naming, runs, schema, segmenter_runs
+from src.callbacks.checkpoint import Interrupted, LastCheckpoint, WholeFileIO
+from src.callbacks.progress import Progress
+from src.data.labelled import Frame, digest, labelled_set
+from src.data.labelled_data import LabelledData, read_labelled
+from src.errors import UserError
+from src.metrics import confusion
+from src.modules.segmentation import Segmentation
+
+FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+
+schema.register()
+naming.register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="segment")
+def main(config: DictConfig) -> float:
+    """Entry point; a user's mistake becomes one line and exit code 1."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        if config.resume is None:
+            metrics = segment(config, folder)
+        else:
+            metrics = segment(_saved_config(folder), folder, resume=True)
+    except UserError as error:
+        # a DataLoader worker wraps the message in its own traceback; the last line is ours
+        line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
+        raise CompactHydraException(line) from error
+    except Interrupted as stop:
+        print(f"{stop}; continue with: python -m src.segment resume={folder}", file=sys.stderr)
+        sys.exit(130)
+    print(json.dumps({"run": str(folder), **metrics}))
+    return metrics["miou"]
+
+
+def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
+    """One run, new or continued, in `folder`; returns its scores on the test set."""
+    schema.check_fit(config)
+    commit = runs.git_commit()
+    if not resume and any((folder / name).exists() for name in (runs.CHECKPOINT, runs.WEIGHTS)):
+        raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
+    if config.trainer.devices != 1:
+        raise UserError(f"trainer.devices: a segmenter trains on one device, got {config.trainer.devices}")
+    _quieten()
+    frames, tests = (
+        labelled_set(_plain(config.train), "train", "train"),
+        labelled_set(_plain(config.test), "val", "test"),
+    )
+    table = segmenter_runs.build_table(config)
+    data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
+    seed_everything(config.seed, workers=True, verbose=False)
+    network = segmenter_runs.build_network(config, table)
+    optimizer = runs.build(config.optimizer, "optimizer")
+    module: Segmentation = runs.complete(runs.build(config.module, "module"), "module", network, optimizer=optimizer)
+    runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
+    last: LastCheckpoint = runs.build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
+    trainer = _trainer(config, folder, last)
+    digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
+    if not resume:
+        runs.save_config(folder, config)
+    try:
+        with last.interrupts():
+            checkpoint = folder / runs.CHECKPOINT if resume else None
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except MisconfigurationException as error:
+        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+
+    segmenter_runs.save_network(folder, network)
+    network.eval().requires_grad_(False).to(trainer.strategy.root_device)
+    trained = segmenter_runs.Segmentation(folder, network, table, data.transforms)
+    matrix_KK = score(trained, tests)
+    metrics = {"miou": confusion.mean_iou(matrix_KK), "accuracy": confusion.accuracy(matrix_KK)} | {
+        f"iou/{name}": value
+        for name, value in confusion.by_name(confusion.iou(matrix_KK), table.names).items()
+        if value is not None
+    }
+    protocol = {
+        "n_train": len(frames),
+        "n_test": len(tests),
+        **digests,
+        "score": "one confusion matrix over the test set, at the full size of its class maps; miou over the classes "
+        "they hold; without flips or other scales",
+        "frames": f"whole, resized to a height of {data.transforms.height} pixels, antialiased; logits back, bilinear",
+        "seed": config.seed,
+        "batches": module.batches,
+        "commit": commit,
+        "seconds": round(module.seconds(), 1),
+    }
+    runs.save_metrics(folder, metrics, protocol)
+    return metrics
+
+
+def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame]) -> torch.Tensor:
+    """The confusion matrix [K, K] over all frames, at the full size of their class maps."""
+    counts = confusion.Confusion(len(trained.table))
+    for frame in tqdm(frames, desc="scoring", unit="image", file=sys.stderr, leave=False):
+        pixels, labels = read_labelled(frame, trained.table)
+        height, width = labels.shape
+        counts.add(trained.predict(pixels, (height, width)), torch.from_numpy(labels))
+    return counts.matrix()
+
+
+def _plain(node: object) -> object:
+    return OmegaConf.to_container(node) if isinstance(node, DictConfig) else node
+
+
+def _trainer(config: DictConfig, folder: Path, last: LastCheckpoint) -> Trainer:
+    loggers = runs.build(config.logger, "logger")
+    trainer: Trainer = runs.complete(
+        runs.build(config.trainer, "trainer"),
+        "trainer",
+        callbacks=[Progress(), last],
+        logger=[runs.complete(logger, name, save_dir=folder / "logs") for name, logger in loggers.items()],
+        plugins=[WholeFileIO()],
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    return trainer
+
+
+def _saved_config(folder: Path) -> DictConfig:
+    task = HydraConfig.get().overrides.task
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UserError("resume continues one run at a time; leave out -m")
+    others = [item for item in task if item.partition("=")[0] not in ("resume", *FREE_ON_RESUME)]
+    if others:
+        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
+    if not any(folder.iterdir()):
+        folder.rmdir()  # Hydra has just made it
+        raise UserError(f"resume={folder}: no such run folder; check the path")
+    config = runs.load_config(folder)
+    path = folder / runs.CHECKPOINT
+    if not path.is_file():
+        raise UserError(f"{path}: missing, nothing to continue from; start a new run")
+    free = [item for item in task if item.partition("=")[0] in FREE_ON_RESUME]
+    merged = OmegaConf.merge(config, OmegaConf.from_dotlist(free))
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def _quieten() -> None:
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    for message in (
+        ".*your dataloader is not resumable.*",
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*does not have many workers.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Label tables: the ids of the real sets, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from src import runs
+from src.data.labels import IGNORE, LabelTable
+from src.data.streets.classes import COLOURS, palette
+from src.errors import UserError
+from tests.conftest import CONF
+
+# Cityscapes' id -> train id, as published with its evaluation scripts
+CITYSCAPES = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12, 26: 13}
+CITYSCAPES |= {27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
+CAMVID = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "cyclist"]
+
+
+def table(name: str) -> LabelTable:
+    built = runs.build(OmegaConf.load(CONF / "labels" / f"{name}.yaml"), "labels")
+    assert isinstance(built, LabelTable)
+    return built
+
+
+def test_cityscapes_ids_become_the_published_train_ids():
+    encoded = table("cityscapes").encode(np.arange(256, dtype=np.uint8))
+    assert encoded.tolist() == [CITYSCAPES.get(identity, IGNORE) for identity in range(256)]
+
+
+def test_cityscapes_colours_are_those_the_streets_are_painted_in():
+    ids = np.array([sorted(set(COLOURS) - {0})], np.uint8)
+    cityscapes = table("cityscapes")
+    assert cityscapes.paint(cityscapes.encode(ids))[0].tolist() == [list(COLOURS[int(i)]) for i in ids[0]]
+
+
+def test_camvid_has_eleven_classes_and_leaves_the_twelfth_id_out():
+    camvid = table("camvid")
+    assert camvid.names == CAMVID
+    assert camvid.encode(np.arange(13, dtype=np.uint8)).tolist() == [*range(11), IGNORE, IGNORE]
+
+
+@pytest.mark.parametrize("kind", ["grey", "palette", "16 bit"])
+def test_ids_are_read_from_any_kind_of_picture_that_holds_them(tmp_path: Path, kind: str):
+    ids = np.array([[7, 21], [0, 33]], np.uint8)
+    image = Image.fromarray(ids.astype(np.uint16) if kind == "16 bit" else ids)
+    if kind == "palette":
+        image.putpalette(palette())
+    image.save(tmp_path / "a.png")
+    assert table("cityscapes").read(tmp_path / "a.png").tolist() == [[0, 8], [IGNORE, 18]]
+
+
+def test_a_picture_that_holds_no_class_is_refused_in_one_line(tmp_path: Path):
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colours.png")
+    Image.fromarray(np.full((2, 2), 255, np.uint8)).save(tmp_path / "void.png")
+    Image.fromarray(np.array([[7, 99], [40, 99]], np.uint8)).save(tmp_path / "strange.png")
+    Image.fromarray(np.full((2, 2), 300, np.uint16)).save(tmp_path / "large.png")
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG")
+    for name, message in {
+        "colours": "holds colours .mode RGB., not class ids",
+        "void": "holds none of the classes of this label table",
+        "strange": "the label table knows no id 40, 99;",
+        "large": r"class ids must lie in \[0, 255\]",
+        "torn": "cannot be read as a class map",
+        "gone": "the class map is missing",
+    }.items():
+        with pytest.raises(UserError, match=message) as raised:
+            table("cityscapes").read(tmp_path / f"{name}.png")
+        assert "\n" not in str(raised.value)
+
+
+ROAD, TREE = {"id": 1, "name": "road", "colour": [1, 2, 3]}, {"id": 2, "name": "tree", "colour": [4, 5, 6]}
+
+
+@pytest.mark.parametrize(
+    ("classes", "watched", "message"),
+    [
+        ([ROAD], "road", "at least 2 classes"),
+        ([ROAD, ROAD], "road", "is there twice"),
+        ([ROAD, {**TREE, "id": 256}], "road", r"id must be a whole number in \[0, 255\]"),
+        ([ROAD, {**TREE, "colour": [1, 2]}], "road", "three numbers"),
+        ([ROAD, {"id": 3, "name": "sky"}], "road", "must have id, name and colour"),
+        ([ROAD, TREE], "sky", "no such class; there are road, tree"),
+    ],
+)
+def test_a_wrong_table_says_what_is_wrong(classes: list[dict[str, object]], watched: str, message: str):
+    with pytest.raises(UserError, match=message):
+        LabelTable(classes=classes, void=[], watched=watched)

@@ -1,0 +1,74 @@
+"""The downstream table against numbers worked out by hand."""
+
+import csv
+import math
+
+import pytest
+
+from src.downstream import RAW, REAL, Cell, latex, markdown, table_csv, tabulate
+from src.errors import UserError
+
+
+def cell(row: str, seed: int, miou: float, translator: str = "") -> Cell:
+    return Cell(row, translator, seed, {"miou": miou, "accuracy": 0.5 + miou / 2, "iou/tree": miou / 2})
+
+
+CELLS = [
+    *(cell(RAW, seed, miou) for seed, miou in enumerate((0.20, 0.22, 0.24))),
+    *(cell("triplet", seed, miou, "run1") for seed, miou in enumerate((0.30, 0.32, 0.34))),
+    *(cell("triplet", seed, miou, "run2") for seed, miou in enumerate((0.36, 0.38, 0.40))),
+    cell("cut", 0, 0.21, "run3"),
+    *(cell(REAL, seed, miou) for seed, miou in enumerate((0.60, 0.62, 0.64))),
+]
+
+
+def test_rows_of_one_set_are_over_seeds():
+    raw = tabulate(CELLS)[0]
+    assert (raw.row, raw.n, raw.unit) == (RAW, 3, "seed")
+    assert raw.means["miou"] == pytest.approx(0.22)
+    assert raw.std == pytest.approx(0.02)
+    half = 4.302653 * 0.02 / math.sqrt(3)  # Student's t of two degrees of freedom
+    assert raw.interval == pytest.approx((0.22 - half, 0.22 + half), abs=1e-6)
+
+
+def test_rows_of_several_translators_are_over_translators():
+    triplet = tabulate(CELLS)[1]
+    assert (triplet.n, triplet.unit) == (2, "translator")
+    assert triplet.means["miou"] == pytest.approx(0.35)
+    assert triplet.std == pytest.approx(0.06 / math.sqrt(2))
+    assert triplet.means["iou/tree"] == pytest.approx(0.175)
+
+
+def test_the_gap_closed_is_0_for_raw_and_1_for_real():
+    closed = {line.row: line.gap_closed for line in tabulate(CELLS)}
+    assert closed == pytest.approx({RAW: 0, "triplet": 0.13 / 0.4, "cut": -0.01 / 0.4, REAL: 1})
+
+
+def test_there_is_no_gap_where_real_is_no_better_or_missing():
+    worse = [cell(RAW, 0, 0.5), cell("cut", 0, 0.6, "a"), cell(REAL, 0, 0.4)]
+    assert {line.gap_closed for line in tabulate(worse)} == {None}
+    assert {line.gap_closed for line in tabulate(worse[:2])} == {None}
+
+
+def test_one_seed_has_neither_deviation_nor_interval_and_says_so():
+    lines = tabulate([cell(RAW, 0, 0.5)])
+    assert (lines[0].std, lines[0].interval) == (None, None)
+    assert "n = 1 is one draw" in markdown(lines, "tree", {})
+    assert "n = 1" not in markdown(tabulate(CELLS[:3]), "tree", {})
+
+
+def test_the_files_show_the_same_rows():
+    lines = tabulate(CELLS)
+    text = markdown(lines, "tree", {"n_test": 5})
+    assert "| raw source | 3 seeds | 22.00 ± 2.00 | [17.03, 26.97] | 0.00 | 61.00 | 11.00 |" in text
+    assert "Protocol: n_test: 5." in text
+    rows = list(csv.DictReader(table_csv(lines).splitlines()))
+    assert [row["row"] for row in rows] == [RAW, "triplet", "cut", REAL]
+    assert float(rows[1]["gap_closed"]) == pytest.approx(0.325)
+    assert r"raw source & 3 seeds & 22.00 $\pm$ 2.00" in latex(lines, "tree")
+    assert r"mIoU, \%" in latex(lines, "tree")
+
+
+def test_a_study_without_cells_is_refused():
+    with pytest.raises(UserError, match="no finished segmenter yet"):
+        tabulate([])

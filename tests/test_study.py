@@ -1,0 +1,100 @@
+"""Translate -> segment -> table, on tiny sets in both true layouts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from src import schema, translate
+from src.data.labelled import labelled_set
+from src.errors import UserError
+from src.study import study
+from tests.conftest import CONF
+from tests.labelled import SMALL, composed, streets, translator
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return streets(tmp_path_factory.mktemp("study") / "streets")
+
+
+@pytest.fixture(scope="module")
+def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = ("data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5")
+    return translator(tmp_path_factory.mktemp("runs") / "cut_seed-0", *data)
+
+
+def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", module, *arguments], cwd=CONF.parent, capture_output=True, text=True)
+
+
+def studied(*arguments: str) -> str:
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return study(compose("study", list(arguments)))  # type: ignore[arg-type]
+
+
+def test_a_run_translates_its_own_labelled_source(root: Path, run: Path, tmp_path: Path):
+    done = command("src.translate", f"run={run}", "split=train", f"output={tmp_path}/set", "accelerator=cpu")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{tmp_path}/set"
+    frames = labelled_set(f"{tmp_path}/set", "train", "train")
+    assert [f.image.name for f in frames] == [f"{n:05d}.png" for n in range(1, 5)]  # the fifth is held out
+    for frame in frames:
+        source = root / "playing_for_data/labels" / frame.labels.name
+        assert frame.labels.read_bytes() == source.read_bytes()
+        assert frame.image.read_bytes() != (root / "playing_for_data/images" / frame.image.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["split=train", "input=x"], "input and split exclude each other"),
+        ([], "name what to translate"),
+        (["split=test"], "split=test: no such split; choose train or val"),
+        (["split=train", "output={root}"], "exists and is no set of this package; name another folder"),
+    ],
+)
+def test_a_mistake_in_translating_is_one_line(
+    root: Path, run: Path, tmp_path: Path, overrides: list[str], message: str
+):
+    config = composed("translate", f"run={run}", f"output={tmp_path}/x", "accelerator=cpu")
+    given = OmegaConf.from_dotlist([one.format(root=root) for one in overrides])
+    with pytest.raises(UserError, match=message) as raised:
+        translate.chosen(OmegaConf.merge(config, given))  # type: ignore[arg-type]
+    assert "\n" not in str(raised.value)
+
+
+def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, tmp_path: Path):
+    arguments = [
+        *("data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5", f"runs=[{run.parent}]"),
+        *(f"segment={SMALL}", f"output={tmp_path}", "accelerator=cpu"),
+    ]
+    done = command("src.study", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (tmp_path / "table.md").read_text()
+    rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert rows == ["trained on", "---", "raw source", "colour transfer (Reinhard)", "cut", "real (oracle)"]
+    cells = sorted((tmp_path / "segmenters").glob("*/seed-*/metrics.json"))
+    assert len(cells) == 4
+    assert {"study.json", "table.md", "table.csv", "table.tex", "sets", "segmenters"} == {
+        path.name for path in tmp_path.iterdir()
+    }
+    times = [path.stat().st_mtime_ns for path in cells]
+    cells[3].unlink()  # scored again from its checkpoint, the others stay
+    assert studied(*arguments) == done.stdout
+    assert [a == b for a, b in zip(times, (p.stat().st_mtime_ns for p in cells), strict=True)].count(False) == 1
+    with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
+        studied(*arguments, "segment=['data.size=64']")
+
+
+def test_a_source_without_class_maps_is_refused_in_one_line(tmp_path: Path):
+    for name in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            (tmp_path / name / f"{number}.png").write_bytes(b"x")
+    with pytest.raises(UserError, match="has no class map; a labelled set is"):
+        studied("data=folders", f"data.root={tmp_path}", f"output={tmp_path}/study")
