@@ -115,11 +115,12 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if trainer.is_global_zero:
         runs.save_weights(folder, method, average)
     per_image = None if config.metrics.per_image is None else folder / config.metrics.per_image
-    metrics = validation.score(average, output=folder / "images" / "translated", per_image=per_image)
-    for scores_during in during:
-        metrics |= scores_during.best(trainer.current_epoch, metrics)
-    raw = validation.score(method.translator().to(where))
-    metrics |= {f"{name}_raw": value for name, value in raw.items()} | validation.references(where)
+    with launch.ending_together(trainer):
+        metrics = validation.score(average, output=folder / "images" / "translated", per_image=per_image)
+        for scores_during in during:
+            metrics |= scores_during.best(trainer.current_epoch, metrics)
+        raw = validation.score(method.translator().to(where))
+        metrics |= {f"{name}_raw": value for name, value in raw.items()} | validation.references(where)
     if not trainer.is_global_zero:
         return metrics[validation.scores.names[0]]
 

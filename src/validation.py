@@ -16,6 +16,7 @@ from src.metrics.image_set import ImageSet
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
 from src.metrics.shards import rank, ranks, share, to_first
+from src.ranks import shared_failure
 
 
 class Validation:
@@ -83,7 +84,8 @@ class Validation:
         }
 
     def _read(self, path: Path) -> Tensor:
-        return self.transforms.validation(read_image(path))
+        with shared_failure():  # ranks read as many frames, one after the other
+            return self.transforms.validation(read_image(path))
 
     def _real(self, where: torch.device) -> ImageSet:
         return self._gather("real", self.y_files, where)

@@ -49,8 +49,13 @@ def command(*arguments: str) -> list[str]:
 def settings(root: Path, *own: str) -> list[str]:
     # 7 samples: an epoch of 3 steps of 2 images leaves one over
     fixed = ["data=folders", f"data.root={root}", "data.size=32", "data.num_workers=0", "data.samples_per_epoch=7"]
-    fixed += ["trainer.max_epochs=2", "trainer.precision=64-true", "trainer.limit_val_batches=2"]
-    fixed += ["trainer.log_every_n_steps=2", "metrics.scores.seeds=1", "callbacks.image_grid.images=1"]
+    fixed += ["trainer.max_epochs=2", "trainer.precision=64-true", "trainer.limit_val_batches=3"]
+    fixed += [
+        "trainer.log_every_n_steps=2",
+        "metrics.scores.seeds=1",
+        "metrics.every_n_epochs=2",
+        "callbacks.image_grid.images=1",
+    ]
     fixed += ["callbacks.image_grid.every_n_epochs=2"]
     return [*TINY, *fixed, *own]
 
@@ -164,7 +169,12 @@ def test_they_log_the_joint_terms_and_score_the_same(variant: str, base: Path):
     for one, two in zip(*rows, strict=True):
         assert two == pytest.approx(one, rel=1e-6)
     scores = [json.loads((base / name / variant / "metrics.json").read_text()) for name in ("one", "two")]
-    assert scores[1]["metrics"] == pytest.approx(scores[0]["metrics"], rel=1e-4)
+    assert scores[1]["metrics"] == pytest.approx(scores[0]["metrics"], rel=1e-4, abs=1e-6)
+    # three frames over two processes
+    translated = [
+        sorted(path.name for path in (base / name / variant).rglob("translated/*")) for name in ("one", "two")
+    ]
+    assert translated == [["0.png", "1.png", "2.png"]] * 2
     assert [score["protocol"]["images_per_step"] for score in scores] == [2, 2]
     assert [score["protocol"]["ranks"] for score in scores] == [1, 2]
 
@@ -206,9 +216,10 @@ def test_without_the_option_several_devices_are_refused(base: Path, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_what_one_rank_cannot_read_ends_all_in_one_line(tmp_path: Path):
+@pytest.mark.parametrize("torn", ["trainA/2.png", "testA/1.png"])
+def test_what_one_rank_cannot_read_ends_all_in_one_line(torn: str, tmp_path: Path):
     root = write_frames(tmp_path / "frames")
-    (root / "trainA/2.png").write_bytes(b"torn")  # read by one rank in the first epoch
+    (root / torn).write_bytes(b"torn")
     done = subprocess.run(
         command(*settings(root, *two_ranks.DDP), f"hydra.run.dir={tmp_path / 'run'}"),
         cwd=CONF.parent,
@@ -219,7 +230,7 @@ def test_what_one_rank_cannot_read_ends_all_in_one_line(tmp_path: Path):
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if "cannot be read as an image" in line]
     assert len(lines) == 1
-    assert lines[0].startswith(str(root / "trainA/2.png"))
+    assert lines[0].startswith(str(root / torn))
     assert "Traceback" not in done.stderr
 
 

@@ -227,39 +227,6 @@ def test_a_multirun_trains_each_variant_into_a_folder_of_its_name(frames: Callab
     assert len(done.stdout.splitlines()) == 4
 
 
-def test_two_processes_train_what_one_does_on_the_joint_batch(frames: Callable[..., Path], tmp_path: Path):
-    overrides = [
-        *TINY,
-        "attention=triplet",
-        "selection=gumbel",
-        "data=folders",
-        f"data.root={frames()}",
-        "data.size=32",
-        "data.num_workers=0",
-        "data.samples_per_epoch=7",
-        "trainer.max_epochs=2",
-        "trainer.precision=64-true",
-        "trainer.limit_val_batches=3",
-        "metrics.scores.seeds=1",
-        "metrics.every_n_epochs=2",
-    ]
-    for name, own in (("one", ["data.batch_size=2"]), ("two", ["data.batch_size=1", "trainer.devices=2"])):
-        done = command("src.train", *overrides, *own, f"hydra.run.dir={tmp_path / name}")
-        assert done.returncode == 0, done.stderr
-        assert len(done.stdout.splitlines()) == 1  # the first process alone reports
-    one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
-    # float64; gradients are summed in another order
-    for key, value in one.items():
-        torch.testing.assert_close(two[key], value, atol=1e-6, rtol=0)
-    one_scores, two_scores = (
-        json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("one", "two")
-    )
-    # three frames over two processes; a pixel may round to its neighbour
-    assert two_scores == pytest.approx(one_scores, rel=1e-3, abs=1e-3)
-    translated = [sorted(path.name for path in (tmp_path / name).rglob("translated/*")) for name in ("one", "two")]
-    assert translated[0] == translated[1] == ["000.png", "001.png", "002.png"]
-
-
 def overrides_for(root: Path) -> list[str]:
     return [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.num_workers=0", "trainer.max_epochs=1"]
 
