@@ -27,7 +27,7 @@ from src.errors import UserError
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
 from src.training_set import domains
-from src.translate import translate_image
+from src.translate import translate_images
 
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 CONTENT, PICTURE = "content.json", "content.png"
@@ -109,7 +109,7 @@ def judge_all(
     place = next(network.parameters()).device
     for number, path in enumerate(tqdm(images, desc="judging", unit="image", file=sys.stderr, leave=False)):
         x = transforms.validation(read_image(path))
-        source, output = to_pixels(x), to_pixels(translate_image(network, x.to(place)))
+        source, output = to_pixels(x), to_pixels(translate_images(network, x.to(place)[None])[0])
         shape = (source.shape[0], source.shape[1])
         labels: Tensor | None = None
         if labelled:

@@ -3,6 +3,11 @@
 python -m src.evaluate real=a/ fake=b/
 """
 
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("evaluate")  # before the imports below, which take seconds
+
 import json
 from pathlib import Path
 

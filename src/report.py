@@ -9,6 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+PARSER = argparse.ArgumentParser(prog="python -m src.report", description="The ablation table of finished runs.")
+PARSER.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder of those")
+PARSER.add_argument("--output", type=Path, help="where the files go; by default into the one folder named")
+
+if __name__ == "__main__":
+    PARSER.parse_args()  # --help is answered before the imports below, which take seconds
+
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -90,10 +97,7 @@ def _keep(config: DictConfig) -> Table | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
-    parser = argparse.ArgumentParser(prog="python -m src.report", description="The ablation table of finished runs.")
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder of those")
-    parser.add_argument("--output", type=Path, help="where the files go; by default into the one folder named")
-    options = parser.parse_args(arguments)
+    options = PARSER.parse_args(arguments)
     try:
         if options.output is None and len(options.folders) > 1:
             raise UserError("several folders: say where the table goes with --output")

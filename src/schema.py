@@ -129,6 +129,7 @@ class TranslateConfig:
         output: folder for the translated PNGs.
         average: use the averaged weights, as the run's own scores do; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
+        memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
     """
 
     run: str = MISSING
@@ -138,6 +139,7 @@ class TranslateConfig:
     output: str = MISSING
     average: bool = True
     accelerator: str = "auto"
+    memory_limit: float = 4.0
 
 
 @dataclass

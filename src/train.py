@@ -3,6 +3,11 @@
 python -m src.train attention=triplet
 """
 
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("train")  # before the imports below, which take seconds
+
 import json
 import logging
 import sys
@@ -24,6 +29,7 @@ from torch import nn
 from src import launch, naming, runs, schema
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.callbacks.cost import Cost
+from src.callbacks.data_wait import DataWait
 from src.callbacks.progress import Progress
 from src.callbacks.scores import EpochScores
 from src.data.datamodule import UnpairedData
@@ -38,7 +44,7 @@ from src.validation import Validation
 
 RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
 RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
-FREE_ON_RESUME = {*RANKS, "data.num_workers"}
+FREE_ON_RESUME = {*RANKS, "data.num_workers", "data.cache"}
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
@@ -162,7 +168,7 @@ def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> Tra
     trainer: Trainer = runs.complete(
         runs.build(config.trainer, "trainer"),
         "trainer",
-        callbacks=[Progress(), *callbacks],
+        callbacks=[Progress(), DataWait(), *callbacks],
         logger=[runs.complete(logger, name, save_dir=folder / "logs") for name, logger in loggers.items()],
         plugins=[WholeFileIO()],
         default_root_dir=folder,

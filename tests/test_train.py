@@ -88,6 +88,8 @@ def test_terms_are_logged_under_the_equations_names(finished: tuple[Path, DictCo
     rows = list(csv.DictReader(text.splitlines()))
     logged = {name for row in rows for name, value in row.items() if value}
     assert {f"train/{term}" for term in ("gan", "nce_x", "nce_y", "d_fake", "d_real")} <= logged
+    assert all(0 <= float(row["train/data_wait"]) <= 1 for row in rows if row["train/data_wait"])
+    assert "train/data_wait" in logged
     for tap in ("pixels", "down1", "down2", "block1", "block5"):
         assert {f"places/{tap}_share", f"places/{tap}_coverage", f"places/{tap}_distance"} <= logged
     assert list((finished[0] / "logs/tensorboard").glob("events*"))

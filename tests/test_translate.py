@@ -11,10 +11,15 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from src import runs
+from src import translate as translate_module
 from src.data.images import read_image
+from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
 from src.modules.average import WeightAverage
-from src.translate import plan, translate_image
+from src.networks import strips
+from src.networks.generator import Generator
+from src.translate import BATCH, plan, translate_images
+from src.translate import translate as translate_files
 from tests.conftest import CONF, TINY, config
 
 
@@ -69,15 +74,81 @@ def test_a_single_file_and_the_raw_weights(run: Path, tmp_path: Path):
 
 def test_the_output_is_the_networks(run: Path):
     network = runs.load_translator(run, average=True)
-    image = torch.rand(3, 40, 64) * 2 - 1
-    torch.testing.assert_close(translate_image(network, image), network(image[None])[0], atol=0, rtol=0)
+    images = torch.rand(2, 3, 40, 64) * 2 - 1
+    torch.testing.assert_close(translate_images(network, images), network(images), atol=1e-6, rtol=0)
 
 
 def test_a_padded_border_is_cut_off_again(run: Path):
     network = runs.load_translator(run, average=True)
-    image = torch.rand(3, 37, 50) * 2 - 1
-    padded = torch.nn.functional.pad(image[None], (0, 2, 0, 3), mode="replicate")
-    torch.testing.assert_close(translate_image(network, image), network(padded)[0, :, :37, :50], atol=0, rtol=0)
+    images = torch.rand(2, 3, 37, 50) * 2 - 1
+    padded = torch.nn.functional.pad(images, (0, 2, 0, 3), mode="replicate")
+    torch.testing.assert_close(translate_images(network, images), network(padded)[:, :, :37, :50], atol=1e-6, rtol=0)
+
+
+def test_above_the_memory_limit_the_output_stays_the_whole_frames(run: Path, monkeypatch: pytest.MonkeyPatch):
+    network = runs.load_translator(run, average=True)
+    images = torch.nn.functional.interpolate(torch.rand(2, 3, 6, 9) * 2 - 1, (93, 141), mode="bicubic").clamp(-1, 1)
+    whole = translate_images(network, images)
+    monkeypatch.setattr(strips, "SCRATCH", 0)
+    size, kept = (96, 144), []
+    in_strips = translate_module.translate_in_strips
+
+    def spy(generator, image, *, keep):
+        kept.append(keep)
+        return in_strips(generator, image, keep=keep)
+
+    monkeypatch.setattr(translate_module, "translate_in_strips", spy)
+    for keep in (True, False):
+        limit = strips.working_bytes(network, *size, keep=keep) / 2**30
+        # half of 1 / 255 is allowed; rounding alone is a thousandth of that
+        torch.testing.assert_close(translate_images(network, images, limit), whole, atol=1 / 255, rtol=0)
+    assert kept == [True, True, False, False]
+    with pytest.raises(UserError, match=r"memory_limit=.*a frame of 141x93 needs .* GiB; raise the limit or shrink"):
+        translate_images(network, images, limit * 0.99)
+
+
+def test_a_wide_generator_on_a_cpu_gives_the_same_levels():
+    torch.manual_seed(0)
+    network = Generator(width=64, blur=True, init="xavier", gain=0.02).eval().requires_grad_(False)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.03)
+    image = torch.nn.functional.interpolate(torch.rand(1, 3, 32, 32) * 2 - 1, (256, 256), mode="bicubic").clamp(-1, 1)
+    assert strips.strips_pay(network, 256, 256)
+    with torch.no_grad():
+        reference = network(image)[0]
+    difference = np.abs(to_pixels(translate_images(network, image)[0]).astype(int) - to_pixels(reference).astype(int))
+    # a value on the edge between two levels may fall to either side
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
+def test_mixed_sizes_share_batches_and_end_under_their_own_names(run: Path, tmp_path: Path):
+    network = runs.load_translator(run, average=True)
+    shapes = [(16, 24), (24, 16), (16, 24)] * 7
+    for number, shape in enumerate(shapes):
+        write(tmp_path / f"in/{number:02d}.png", *shape)
+        # pixels are drawn by the shape: mark each frame
+        Image.fromarray(np.roll(read_image(tmp_path / f"in/{number:02d}.png"), number, axis=1)).save(
+            tmp_path / f"in/{number:02d}.png"
+        )
+    batches = []
+    hook = network.register_forward_pre_hook(lambda module, inputs: batches.append(len(inputs[0])))
+    translate_files(network, plan(tmp_path / "in", tmp_path / "out"), torch.device("cpu"))
+    hook.remove()
+    assert sum(batches) == len(shapes)
+    assert max(batches) == BATCH
+    for number in range(len(shapes)):
+        image = to_tensor(read_image(tmp_path / f"in/{number:02d}.png"))
+        expected = to_pixels(translate_images(network, image[None])[0])
+        assert np.abs(read_image(tmp_path / f"out/{number:02d}.png").astype(int) - expected).max() <= 1
+
+
+def test_a_file_that_cannot_be_written_ends_the_work(run: Path, tmp_path: Path):
+    write(tmp_path / "in/a.png", 16, 16)
+    (tmp_path / "out").touch()
+    network = runs.load_translator(run, average=True)
+    with pytest.raises(UserError, match="cannot be written"):
+        translate_files(network, plan(tmp_path / "in", tmp_path / "out"), torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

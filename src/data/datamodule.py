@@ -2,18 +2,18 @@
 
 import hashlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader
 
 from src import ranks
+from src.data.cache import FrameCache
 from src.data.layouts import Domains
+from src.data.loader import TimedLoader
 from src.data.transforms import Fit, Transforms
-from src.data.unpaired import Draws, Sample, UnpairedImages
+from src.data.unpaired import Draws, UnpairedImages
 from src.errors import UserError
 
 
@@ -31,6 +31,8 @@ class UnpairedData(LightningDataModule):
         batch_size: images a domain, step and rank.
         samples_per_epoch: draws an epoch; None is the size of the larger domain.
         num_workers: processes that read images; 0 reads in the training process.
+        cache: folder that keeps training frames decoded and brought to size, shared by jobs and ranks; written on
+            first use. None decodes them anew each time.
         seed: of the run.
     """
 
@@ -47,6 +49,7 @@ class UnpairedData(LightningDataModule):
         batch_size: int,
         samples_per_epoch: int | None,
         num_workers: int,
+        cache: str | None,
         seed: int,
     ) -> None:
         super().__init__()
@@ -60,9 +63,16 @@ class UnpairedData(LightningDataModule):
         self.num_workers = num_workers
         self.domains = layout(root)
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
-        self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed)
+        self.cache = FrameCache(Path(cache), self.transforms) if cache else None
+        self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache)
         self._position = (0, 0)
         self._step: int | None = None
+
+    def setup(self, stage: str | None = None) -> None:
+        """Fill the cache, on every rank: those that come later wait for the first and find the frames there."""
+        if self.cache is not None:
+            with ranks.shared_failure():
+                self.cache.prepare([*self.domains.x_train, *self.domains.y_train])
 
     def images_per_step(self, ranks: int) -> int:
         """Images of a domain that a step sees, over all ranks; a resumed run keeps the number it began with.
@@ -82,11 +92,11 @@ class UnpairedData(LightningDataModule):
             )
         return step
 
-    def train_dataloader(self) -> DataLoader[Sample]:
+    def train_dataloader(self) -> TimedLoader:
         """This rank's batches, from where training stands; an incomplete last step is dropped."""
         epoch, done = self._position
         rank, count = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return _Loader(
+        return TimedLoader(
             self.images,
             batch_size=self.images_per_step(count) // count,
             sampler=Draws(len(self.images), epoch=epoch, start=done, rank=rank, ranks=count),
@@ -128,19 +138,6 @@ class UnpairedData(LightningDataModule):
                 if whole:
                     sha.update(path.read_bytes())
         return sha.hexdigest()[:12]
-
-
-class _Loader(DataLoader[Sample]):
-    """Ends on all ranks when one of them cannot read an image."""
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        batches = super().__iter__()
-        while True:
-            with ranks.shared_failure():
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
 
 
 def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:

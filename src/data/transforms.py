@@ -43,8 +43,9 @@ class Transforms:
         self.height, self.width = size, max(32, round(size * aspect / STRIDE) * STRIDE)
         self.fit = fit
         self.load = (round(self.height * load_scale), round(self.width * load_scale))
+        self._to_size = self._resize(fit)
         crop = A.RandomCrop(self.height, self.width)
-        self._train = A.Compose([self._resize(fit), crop, A.HorizontalFlip(p=0.5 if flip else 0.0)])
+        self._augment = A.Compose([crop, A.HorizontalFlip(p=0.5 if flip else 0.0)])
 
     def _resize(self, fit: Fit) -> A.BasicTransform:
         filters = {"interpolation": cv2.INTER_CUBIC, "area_for_downscale": "image"}
@@ -56,12 +57,22 @@ class Transforms:
             return A.SmallestMaxSize(max_size_hw=(self.height, self.load[1]), **filters)
         raise UserError(f"data.fit must be cover, stretch or width, got {fit!r}")
 
-    def train(self, pixels: Pixels, seeds: np.random.Generator) -> Tensor:
-        """A training image [3, height, width] in [-1, 1]; crop and flip follow from `seeds` alone."""
-        for transform in self._train.transforms:
+    @property
+    def sizing(self) -> tuple[str, int, int, int]:
+        """All that `to_size` depends on: fit, training height, and the size before the crop."""
+        return (self.fit, self.height, *self.load)
+
+    def to_size(self, pixels: Pixels) -> Pixels:
+        """The frame at the size before the crop; nothing is drawn at random."""
+        return np.asarray(self._to_size(image=pixels)["image"], dtype=np.uint8)
+
+    def train(self, frame: Pixels, seeds: np.random.Generator) -> Tensor:
+        """A training image [3, height, width] in [-1, 1] from `to_size`'s; crop and flip follow from `seeds`."""
+        seeds.integers(2**32)  # was the resizing's, which needs none; seeds keep the crops and flips they stand for
+        for transform in self._augment.transforms:
             # one seed each: Compose hands the same to all, which would tie the flip to the crop
             transform.set_random_seed(int(seeds.integers(2**32)))
-        return to_tensor(self._train(image=pixels)["image"])
+        return to_tensor(self._augment(image=frame)["image"])
 
     def validation(self, pixels: Pixels) -> Tensor:
         """The whole frame, [3, H, W] in [-1, 1], without crop or flip; H and W multiples of 4 near its aspect."""

@@ -5,7 +5,7 @@ and other numbers of ranks all see the same images, crops, flips and patches.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict, TypeVar
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from src.data.images import read_image
+from src.data.images import Pixels, read_image
 from src.data.layouts import Domains
 from src.data.transforms import Transforms
 
@@ -44,13 +44,23 @@ class UnpairedImages(Dataset[Sample]):
         transforms: brings a frame to size.
         samples: draws an epoch.
         seed: of the run.
+        cache: holds the frames decoded and brought to size; None decodes them anew each time.
     """
 
-    def __init__(self, domains: Domains, transforms: Transforms, *, samples: int, seed: int) -> None:
+    def __init__(
+        self,
+        domains: Domains,
+        transforms: Transforms,
+        *,
+        samples: int,
+        seed: int,
+        cache: Callable[[Path], Pixels] | None = None,
+    ) -> None:
         self.domains = domains
         self.transforms = transforms
         self.samples = samples
         self.seed = seed
+        self.cache = cache
 
     def __len__(self) -> int:
         """Draws an epoch."""
@@ -72,10 +82,13 @@ class UnpairedImages(Dataset[Sample]):
         # 2 keeps these draws apart from the orders, which use 0 and 1
         seeds = np.random.default_rng([self.seed, epoch, index, 2])
         return {
-            "x": self.transforms.train(read_image(x), seeds),
-            "y": self.transforms.train(read_image(y), seeds),
+            "x": self.transforms.train(self._load(x), seeds),
+            "y": self.transforms.train(self._load(y), seeds),
             "key": sample_key(self.seed, epoch, index),
         }
+
+    def _load(self, path: Path) -> Pixels:
+        return self.transforms.to_size(read_image(path)) if self.cache is None else self.cache(path)
 
 
 class Draws(Sampler[Draw]):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from src.data.images import Pixels
 from src.data.transforms import Fit, Transforms, resize, to_pixels, to_tensor
@@ -19,23 +20,27 @@ def transforms(fit: Fit = "cover", load_scale: float = 1.0, flip: bool = False, 
     return Transforms(size=64, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip)
 
 
+def train(maker: Transforms, pixels: Pixels, seed: int = 0) -> Tensor:
+    return maker.train(maker.to_size(pixels), np.random.default_rng(seed))
+
+
 @pytest.mark.parametrize("fit", ["cover", "stretch", "width"])
 @pytest.mark.parametrize("shape", [(100, 100), (526, 957), (90, 61), (64, 64), (1052, 1914), (40, 200), (33, 33)])
 def test_every_frame_becomes_a_training_image(fit: Fit, shape: tuple[int, int]):
-    image = transforms(fit, load_scale=2.0).train(frame(*shape), np.random.default_rng(0))
+    image = train(transforms(fit, load_scale=2.0), frame(*shape))
     assert image.shape == (3, 64, 64)
     assert image.dtype == torch.float32
     assert -1 <= float(image.min()) < float(image.max()) <= 1
 
 
 def test_cover_without_jitter_keeps_the_whole_height():
-    green = transforms("cover").train(frame(128, 256), np.random.default_rng(0))[1]
+    green = train(transforms("cover"), frame(128, 256))[1]
     assert float(green[0].max()) < -0.95
     assert float(green[-1].min()) > 0.95
 
 
 def test_stretch_keeps_the_whole_frame():
-    red = transforms("stretch").train(frame(128, 256), np.random.default_rng(0))[0]
+    red = train(transforms("stretch"), frame(128, 256))[0]
     assert float(red[:, 0].max()) < -0.95
     assert float(red[:, -1].min()) > 0.95
 
@@ -44,7 +49,7 @@ def test_half_of_the_images_are_mirrored_independently_of_the_crop():
     maker = transforms("cover", load_scale=1.5, flip=True)
     mirrored, offsets = [], []
     for seed in range(400):
-        image = maker.train(frame(96, 96), np.random.default_rng(seed))
+        image = train(maker, frame(96, 96), seed)
         mirrored.append(float(image[0, 0, 0] > image[0, 0, -1]))
         offsets.append(float(image[1, 0, 0]))
     assert abs(np.mean(mirrored) - 0.5) < 0.1  # 4 deviations of a fair coin

@@ -1,0 +1,41 @@
+"""Decode a data set's training frames once, so that training reads them as raw pixels.
+
+python -m src.prepare data=gta2cityscapes data.root=/datasets data.cache=/scratch/frames experiment=paper
+"""
+
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("prepare")  # before the imports below, which take seconds
+
+from pathlib import Path
+
+import hydra
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+
+from src import naming, runs, schema
+from src.data.datamodule import UnpairedData
+from src.errors import UserError
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+
+schema.register()
+naming.register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="prepare")
+def main(config: DictConfig) -> None:
+    """Entry point; a user's mistake becomes one line and exit code 1."""
+    try:
+        if config.data.cache is None:
+            raise UserError("data.cache must name the folder for the decoded frames; give src.train the same")
+        data: UnpairedData = runs.build(config.data, "data")
+        data.setup()
+    except UserError as error:
+        raise CompactHydraException(str(error)) from error
+    print(config.data.cache)
+
+
+if __name__ == "__main__":
+    main()
