@@ -30,7 +30,7 @@ def thin_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many strips on a small image."""
     strips_of = strips._Strips.strips
 
-    def thin(self: strips._Strips, source: strips._Map):
+    def thin(self: strips._Strips, source: strips.Map):
         self.strip = 1
         return strips_of(self, source)
 
