@@ -3,6 +3,11 @@
 python -m src.content run=outputs/<run> judge=outputs/segment/<run>
 """
 
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("content")  # before the imports below, which take seconds
+
 import json
 import sys
 from collections.abc import Sequence

@@ -3,6 +3,11 @@
 python -m src.segment train=<labelled set> test=<labelled set>
 """
 
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("segment")  # before the imports below, which take seconds
+
 import json
 import logging
 import sys

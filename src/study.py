@@ -3,6 +3,11 @@
 python -m src.study runs=[outputs/sweeps/<sweep>] seeds=[0,1,2]
 """
 
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("study")  # before the imports below, which take seconds
+
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence

@@ -270,6 +270,7 @@ def overrides_for(root: Path) -> list[str]:
 def test_a_bad_setting_is_one_line_before_or_at_the_first_step(
     override: str, message: str, frames: Callable[..., Path], tmp_path: Path
 ):
+    before = signal.getsignal(signal.SIGINT)
     folder = tmp_path / "run"
     folder.mkdir()
     cfg = config(*overrides_for(frames()), "attention=none", "trainer.accelerator=cpu", override)
@@ -277,7 +278,7 @@ def test_a_bad_setting_is_one_line_before_or_at_the_first_step(
         train(cfg, folder)
     assert "\n" not in str(raised.value)
     assert not {"last.ckpt", "weights.safetensors", "metrics.json"} & {path.name for path in folder.iterdir()}
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_run_that_failed_at_once_leaves_its_folder_usable(frames: Callable[..., Path], tmp_path: Path):
