@@ -136,8 +136,14 @@ def test_the_table_holds_every_score_with_its_companions(tracked: Path):
     final = json.loads((tracked / "metrics.json").read_text())["metrics"]
     assert found["columns"] == ["score", "better", "output", "raw", "source", "floor"]
     assert found["data"] == [
-        [name, "lower", *(final[name + suffix] for suffix in ("", "_raw", "_source", "_floor"))]
-        for name in (KID, "swd_unit", "swd_std")
+        [name, better, *(final[name + suffix] for suffix in ("", "_raw", "_source", "_floor"))]
+        for name, better in (
+            (KID, "lower"),
+            ("fid_efficientnet_lite0", "lower"),
+            ("is_efficientnet_lite0", "higher"),
+            ("swd_unit", "lower"),
+            ("swd_std", "lower"),
+        )
     ]
 
 
