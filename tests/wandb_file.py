@@ -77,6 +77,8 @@ def _records(data: bytes) -> Iterator[Record]:
             continue
         _, length, kind = struct.unpack("<IHB", data[position : position + HEADER])
         position += HEADER
+        if position + length > len(data):
+            return  # still being written
         pieces += data[position : position + length]
         position += length
         if kind in (FULL, LAST):
