@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from src import runs, schema
 from src.accelerator import device
-from src.data.images import find_images, read_image, shortest_side
+from src.data.images import find_images, image_size, read_image
 from src.data.transforms import to_tensor
 from src.errors import UserError
 from src.metrics.cache import content_key
@@ -52,7 +52,7 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
     real_files, fake_files = find_images(Path(config.real)), find_images(Path(config.fake))
     where = device(config.accelerator)
     if config.side is None:
-        sides = (shortest_side(path) for path in [*real_files, *fake_files])
+        sides = (min(image_size(path)) for path in [*real_files, *fake_files])
         config.metrics.scores.side = min(LARGEST, *sides)
         config.metrics.scores.own_size = True
     scores: Scores = runs.build(config.metrics.scores, "metrics.scores")

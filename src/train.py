@@ -33,6 +33,7 @@ from src.callbacks.data_wait import DataWait
 from src.callbacks.progress import Progress
 from src.callbacks.scores import EpochScores
 from src.data.datamodule import UnpairedData
+from src.data.usable import listing
 from src.errors import UserError
 from src.methods.parts import parameters_by_part
 from src.modules.translation import Translation
@@ -108,6 +109,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         data.images_per_step(trainer.world_size)  # refused before other processes are started
         if trainer.is_global_zero:
             runs.save_config(folder, config)
+            if data.domains.skipped:
+                runs.write(folder / "skipped.txt", listing(data.domains.skipped))
     checkpoint = folder / runs.CHECKPOINT if resume else None
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)
@@ -133,6 +136,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     protocol = {
         **validation.protocol(),
         "data_digest": data.digest(),
+        **({"frames_skipped": len(data.domains.skipped)} if data.domains.skipped else {}),
         **({"best": f"epoch of the lowest {validation.scores.names[0]}, all *_best from it"} if during else {}),
         "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
         "seed": config.seed,

@@ -122,7 +122,7 @@ class FrameCache:
 
 
 def _name(lines: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()[:32]
 
 
 def _whole(shard: Path) -> bool:

@@ -1,12 +1,14 @@
 """The data of a run under Lightning: streams unpaired batches, resumes at any sample, lists the validation frames."""
 
 import hashlib
+import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from lightning import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
 
 from src import ranks
 from src.data.cache import FrameCache
@@ -14,6 +16,7 @@ from src.data.layouts import Domains
 from src.data.loader import TimedLoader
 from src.data.transforms import Fit, Transforms
 from src.data.unpaired import Draws, UnpairedImages
+from src.data.usable import announce
 from src.errors import UserError
 
 
@@ -62,6 +65,8 @@ class UnpairedData(LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.domains = layout(root)
+        if getattr(rank_zero_only, "rank", 0) == 0:
+            announce(self.domains.skipped)
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
         self.cache = FrameCache(Path(cache), self.transforms) if cache else None
         self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache)
@@ -134,7 +139,7 @@ class UnpairedData(LightningDataModule):
             (self.domains.y_train, False),
         ):
             for path in files:
-                sha.update(f"{path.name} {path.stat().st_size}\n".encode())
+                sha.update(os.fsencode(f"{path.name} {path.stat().st_size}\n"))
                 if whole:
                     sha.update(path.read_bytes())
         return sha.hexdigest()[:12]

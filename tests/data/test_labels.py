@@ -64,7 +64,7 @@ def test_a_picture_that_holds_no_class_is_refused_in_one_line(tmp_path: Path):
         "strange": "the label table knows no id 40, 99;",
         "large": r"class ids must lie in \[0, 255\]",
         "torn": "cannot be read as a class map",
-        "gone": "the class map is missing",
+        "gone": "the class map is gone",
     }.items():
         with pytest.raises(UserError, match=message) as raised:
             table("cityscapes").read(tmp_path / f"{name}.png")
