@@ -19,8 +19,11 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST = 89_478_485
 """Pixels, a quarter of a GiB as RGB: from here on Pillow too suspects a decompression bomb."""
 
+THINNEST = 100
+"""Times one side may be as long as the other; what is brought to a height of some hundred pixels grows with it."""
+
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+_PNG_END, _TAIL = b"\0\0\0\0IEND\xaeB`\x82", 4096  # some tools append a few bytes of their own
 
 # Pillow warns about what is refused below
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -52,12 +55,15 @@ def open_image(path: Path, kind: Literal["image", "class map"] = "image") -> Ite
         path: of a PNG, JPEG or WebP file.
         kind: what it should be, for messages.
 
-    Raises UserError if the file is missing, torn, an animation, too large or no picture.
+    Raises UserError if the file is missing, torn, an animation, too large, too thin or no picture.
     """
     try:
         with Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > LARGEST:
                 raise Image.DecompressionBombError
+            if max(file.size) > THINNEST * min(file.size):
+                sides = f"{file.width}x{file.height}"
+                raise UserError(f"{path}: is {sides}, one side over {THINNEST} times the other; crop or remove it")
             frames = getattr(file, "n_frames", 1)
             if frames > 1 and file.format != "MPO":  # a phone's JPEG with further pictures behind the one it shows
                 raise UserError(f"{path}: is an animation of {frames} frames; keep one of them instead")
@@ -87,18 +93,27 @@ def read_image(path: Path) -> Pixels:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright picture, from the file's first and last bytes; a PNG cut short is noticed.
+    """Width and height of the upright picture, from the file's header alone.
 
     Raises UserError as `open_image` does.
     """
     with open_image(path) as file:
         width, height = file.size
-        if file.format == "PNG" and not _ends_with(path, _PNG_END):
-            raise OSError("cut short")
         # a PNG may have its EXIF behind the picture, where only decoding would find it
         early = file.format != "PNG" or "exif" in file.info
         sideways = early and file.getexif().get(_ORIENTATION) in _SIDEWAYS
     return (height, width) if sideways else (width, height)
+
+
+def demand_end(path: Path) -> None:
+    """Look at a file's last bytes only: raises UserError for a PNG that was cut short."""
+    with open_image(path) as file:
+        if file.format != "PNG":
+            return
+        with path.open("rb") as raw:
+            raw.seek(-min(_TAIL, path.stat().st_size), os.SEEK_END)
+            if _PNG_END not in raw.read():
+                raise OSError("cut short")
 
 
 def write_image(path: Path, pixels: Pixels) -> None:
@@ -126,12 +141,6 @@ def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
                 yield path
             elif path.is_symlink():
                 raise UserError(f"{path}: is a link that leads to no file; mend or remove it")
-
-
-def _ends_with(path: Path, end: bytes) -> bool:
-    with path.open("rb") as file:
-        file.seek(-min(len(end), path.stat().st_size), os.SEEK_END)
-        return file.read() == end
 
 
 def _rgb(image: Image.Image) -> Pixels:

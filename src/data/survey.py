@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.images import image_size, open_image, read_image
+from src.data.images import demand_end, image_size, open_image, read_image
 from src.data.labelled import expected_frame
 from src.data.labels import LabelTable, read_ids
 from src.errors import UserError
@@ -61,6 +61,7 @@ def inspect(path: Path, *, quick: bool) -> Finding:
         with open_image(path) as file:
             mode = file.mode
         size = image_size(path)
+        demand_end(path)
         content, flat = (None, False) if quick else _pixels(path)
     except UserError as error:
         return Finding(path, fault=str(error))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from src.data.images import image_size
+from src.data.images import demand_end, image_size
 from src.errors import UserError
 
 TOLERATED = 0.05
@@ -69,9 +69,11 @@ def listing(skipped: tuple[Skipped, ...]) -> bytes:
 def _fault(image: Path, labels: Path | None) -> str | None:
     try:
         size = image_size(image)
+        demand_end(image)
         if labels is None:
             return None
         other = image_size(labels)
+        demand_end(labels)
     except UserError as error:
         return str(error)
     if size != other:
