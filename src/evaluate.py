@@ -21,12 +21,12 @@ from tqdm import tqdm
 
 from src import runs, schema
 from src.accelerator import device
-from src.data.images import find_images, image_size, read_image
+from src.data.images import find_images, read_image, shortest_side
 from src.data.transforms import to_tensor
 from src.errors import UserError
 from src.metrics.cache import content_key
 from src.metrics.per_image import write_per_image
-from src.metrics.scores import Scores
+from src.metrics.scores import SMALLEST, Scores
 
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 LARGEST = 256
@@ -52,8 +52,12 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
     real_files, fake_files = find_images(Path(config.real)), find_images(Path(config.fake))
     where = device(config.accelerator)
     if config.side is None:
-        sides = (min(image_size(path)) for path in [*real_files, *fake_files])
-        config.metrics.scores.side = min(LARGEST, *sides)
+        side, smallest = min((shortest_side(path), path) for path in [*real_files, *fake_files])
+        if side < SMALLEST:
+            raise UserError(
+                f"{smallest}: its shortest side has {side} pixels, fewer than {SMALLEST}; remove it or name side="
+            )
+        config.metrics.scores.side = min(LARGEST, side)
         config.metrics.scores.own_size = True
     scores: Scores = runs.build(config.metrics.scores, "metrics.scores")
     real = scores.gather_files(real_files, _read, where, name="real", preparation="whole")

@@ -105,6 +105,11 @@ def image_size(path: Path) -> tuple[int, int]:
     return (height, width) if sideways else (width, height)
 
 
+def shortest_side(path: Path) -> int:
+    """The smaller of width and height, from the header; raises UserError as `open_image` does."""
+    return min(image_size(path))
+
+
 def demand_end(path: Path) -> None:
     """Look at a file's last bytes only: raises UserError for a PNG that was cut short."""
     with open_image(path) as file:

@@ -21,6 +21,9 @@ from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 log = logging.getLogger(__name__)
 
+SMALLEST = 16
+"""Side in pixels of the squares: what leaves SWD patches to draw."""
+
 
 class Scores:
     """All scores of an image set against a real one.
@@ -60,7 +63,7 @@ class Scores:
         cache: str | None,
     ) -> None:
         for name, value, least in (
-            ("side", side, 16),
+            ("side", side, SMALLEST),
             ("batch_size", batch_size, 1),
             ("kid_subsets", kid_subsets, 1),
             ("kid_subset_size", kid_subset_size, 2),

@@ -118,6 +118,14 @@ def test_what_cannot_be_read_is_one_line_that_names_file_and_mend(case: str, roo
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
+def test_an_image_too_small_to_be_scored_is_named(root: Path):
+    (root / "trainA/dot.png").write_bytes(encoded("PNG", RGB[:1, :1]))
+    with pytest.raises(
+        UserError, match=r"trainA/dot\.png: its shortest side has 1 pixels, fewer than 16; remove it or"
+    ):
+        judge(root / "trainB", root / "trainA")
+
+
 def test_no_damage_of_a_file_ends_in_anything_but_pixels_or_our_line(tmp_path: Path):
     refused = 0
     for name, content in damaged(seed=0, count=400):
