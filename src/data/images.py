@@ -31,6 +31,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 Pixels = NDArray[np.uint8]
 """[H, W, 3], RGB, 0 to 255."""
 
+Kind = Literal["image", "class map"]
+
 
 def find_images(folder: Path) -> list[Path]:
     """Every image below `folder` at any depth, sorted; hidden files and folders are passed over.
@@ -48,7 +50,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def open_image(path: Path, kind: Literal["image", "class map"] = "image") -> Iterator[Image.Image]:
+def open_image(path: Path, kind: Kind = "image") -> Iterator[Image.Image]:
     """The file, of which only the header is read yet; what goes wrong while it is decoded in the block counts too.
 
     Args:
@@ -92,13 +94,20 @@ def read_image(path: Path) -> Pixels:
         return _rgb(ImageOps.exif_transpose(file))
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path, kind: Kind = "image", *, to_its_end: bool = False) -> tuple[int, int]:
     """Width and height of the upright picture, from the file's header alone.
+
+    Args:
+        path: of the file.
+        kind: what it should be, for messages.
+        to_its_end: look at its last bytes too, which tell a PNG that was cut short.
 
     Raises UserError as `open_image` does.
     """
-    with open_image(path) as file:
+    with open_image(path, kind) as file:
         width, height = file.size
+        if to_its_end and file.format == "PNG":
+            _demand_end(path)
         # a PNG may have its EXIF behind the picture, where only decoding would find it
         early = file.format != "PNG" or "exif" in file.info
         sideways = early and file.getexif().get(_ORIENTATION) in _SIDEWAYS
@@ -108,17 +117,6 @@ def image_size(path: Path) -> tuple[int, int]:
 def shortest_side(path: Path) -> int:
     """The smaller of width and height, from the header; raises UserError as `open_image` does."""
     return min(image_size(path))
-
-
-def demand_end(path: Path) -> None:
-    """Look at a file's last bytes only: raises UserError for a PNG that was cut short."""
-    with open_image(path) as file:
-        if file.format != "PNG":
-            return
-        with path.open("rb") as raw:
-            raw.seek(-min(_TAIL, path.stat().st_size), os.SEEK_END)
-            if _PNG_END not in raw.read():
-                raise OSError("cut short")
 
 
 def write_image(path: Path, pixels: Pixels) -> None:
@@ -146,6 +144,13 @@ def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
                 yield path
             elif path.is_symlink():
                 raise UserError(f"{path}: is a link that leads to no file; mend or remove it")
+
+
+def _demand_end(png: Path) -> None:
+    with png.open("rb") as file:
+        file.seek(-min(_TAIL, png.stat().st_size), os.SEEK_END)
+        if _PNG_END not in file.read():
+            raise OSError("cut short")
 
 
 def _rgb(image: Image.Image) -> Pixels:

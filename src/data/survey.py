@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.images import demand_end, image_size, open_image, read_image
+from src.data.images import image_size, open_image, read_image
 from src.data.labelled import expected_frame
 from src.data.labels import LabelTable, read_ids
 from src.errors import UserError
@@ -60,8 +60,7 @@ def inspect(path: Path, *, quick: bool) -> Finding:
     try:
         with open_image(path) as file:
             mode = file.mode
-        size = image_size(path)
-        demand_end(path)
+        size = image_size(path, to_its_end=True)
         content, flat = (None, False) if quick else _pixels(path)
     except UserError as error:
         return Finding(path, fault=str(error))
@@ -73,7 +72,7 @@ def inspect(path: Path, *, quick: bool) -> Finding:
         if not frame.labels.is_file():
             raise UserError(f"{frame.labels}: the class map of {path} is missing")
         for companion in frame.companions:
-            if companion.suffix == ".png" and (other := image_size(companion)) != size:
+            if companion.suffix == ".png" and (other := image_size(companion, "class map", to_its_end=True)) != size:
                 raise UserError(f"{companion}: is {other[0]}x{other[1]}, its image {size[0]}x{size[1]}")
         if not quick:
             ids = frozenset(np.unique(read_ids(frame.labels)).tolist())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from src.data.images import demand_end, image_size
+from src.data.images import image_size
 from src.errors import UserError
 
 TOLERATED = 0.05
@@ -68,12 +68,10 @@ def listing(skipped: tuple[Skipped, ...]) -> bytes:
 
 def _fault(image: Path, labels: Path | None) -> str | None:
     try:
-        size = image_size(image)
-        demand_end(image)
+        size = image_size(image, to_its_end=True)
         if labels is None:
             return None
-        other = image_size(labels)
-        demand_end(labels)
+        other = image_size(labels, "class map", to_its_end=True)
     except UserError as error:
         return str(error)
     if size != other:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import demand_end, find_images, image_size, read_image, write_image
+from src.data.images import find_images, image_size, read_image, write_image
 from src.errors import UserError
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
@@ -126,9 +126,9 @@ def test_a_png_cut_short_is_noticed_without_decoding_it(tmp_path: Path):
     whole = (tmp_path / "cut.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[:-4])
     with pytest.raises(UserError, match=r"cut\.png: cannot be read as an image \(cut short\)"):
-        demand_end(tmp_path / "cut.png")
+        image_size(tmp_path / "cut.png", to_its_end=True)
     (tmp_path / "cut.png").write_bytes(whole + b"appended")
-    demand_end(tmp_path / "cut.png")
+    image_size(tmp_path / "cut.png", to_its_end=True)
 
 
 def test_writing_leaves_the_whole_file_and_no_other(tmp_path: Path):

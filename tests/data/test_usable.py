@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src import runs
 from src.data import usable as usable_module
 from src.data.labelled import labelled_set
 from src.data.layouts import Domains, gta2cityscapes
+from src.data.streets import write
 from src.data.usable import announce, listing, usable
 from src.errors import UserError
+from src.train import train
+from tests.conftest import TINY, config
 
 FRAMES = 60
 
@@ -55,7 +59,7 @@ def test_bad_frames_are_skipped_by_name_and_the_split_of_the_others_stays(
     assert line.startswith("data: 3 frames skipped: ")
     assert "labels/00010.png: is 12x9, its image 12x8;" in line
     assert "images/00011.png: cannot be read as an image (cut short)" in line
-    assert "labels/00013.png: cannot be read" in line
+    assert "labels/00013.png: cannot be read as a class map" in line
     assert len(listing(after.skipped).decode().splitlines()) == 3
     # a segmenter trained on the same folder skips the same
     frames = labelled_set(str(game), "train", "train")
@@ -98,3 +102,20 @@ def test_a_long_list_is_cut_in_the_line_and_whole_in_the_file(
     announce(skipped)
     assert capsys.readouterr().err.endswith("; and 2 more\n")
     assert [line.split("\t")[0] for line in listing(skipped).decode().splitlines()] == list(map(str, images[:5]))
+
+
+def test_a_run_keeps_the_list_and_the_count(tmp_path: Path):
+    root = tmp_path / "streets"
+    write._write(root, list(write._jobs(30, {("train", "altenbruck"): 2, ("val", "lindenau"): 2})))
+    bad = root / "playing_for_data/labels/00004.png"
+    bad.write_bytes(bad.read_bytes()[:-9])
+    folder = tmp_path / "run"
+    folder.mkdir()
+    settings = ["data.size=32", "data.samples_per_epoch=2", "data.num_workers=0", "trainer.max_epochs=1"]
+    small = ["metrics.scores.seeds=1", "callbacks.image_grid.images=1", "trainer.log_every_n_steps=1"]
+    train(config(*TINY, "data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5", *settings, *small), folder)
+    (line,) = (folder / "skipped.txt").read_text().splitlines()
+    assert line.startswith(
+        f"{root}/playing_for_data/images/00004.png\t{bad}: cannot be read as a class map (cut short)"
+    )
+    assert runs.load_metrics(folder)[1]["frames_skipped"] == 1
