@@ -92,6 +92,7 @@ def test_what_can_be_read_comes_out_right(case: str, root: Path, tmp_path: Path)
     assert np.abs(output - pixels).max() <= tolerance
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # as src.data.images leaves it in a command
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_cannot_be_read_is_one_line_that_names_file_and_mend(case: str, root: Path, tmp_path: Path):
     name, content, message = BROKEN[case]
