@@ -64,7 +64,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DictConfig
 def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, DictConfig]):
     folder, _ = finished
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.yaml", "weights.safetensors", "metrics.json", "images", "logs", "last.ckpt"}
+    assert names == {
+        "config.yaml",
+        "weights.safetensors",
+        "metrics.json",
+        "images",
+        "logs",
+        "last.ckpt",
+        "previous.ckpt",
+    }
     assert {path.name for path in (folder / "images").iterdir()} == {"epoch_0001.png", "epoch_0002.png", "translated"}
     translated = sorted(str(p.relative_to(folder / "images/translated")) for p in folder.rglob("translated/**/*.png"))
     assert translated == ["0.png", "2.png", "deep/1.png"]
@@ -150,7 +158,7 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
     folder.mkdir()
     for number, stop in enumerate(stops):
         with monkeypatch.context() as patch:
-            patch.setattr("src.train.Progress", lambda stop=stop: StopAfter(stop))
+            patch.setattr("src.fitting.Progress", lambda stop=stop: StopAfter(stop))
             with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
                 train(cfg, folder, resume=number > 0)
     train(runs.load_config(folder), folder, resume=True)
