@@ -189,9 +189,9 @@ def test_a_stopped_and_resumed_run_ends_bit_identical(
 
 def test_a_second_interrupt_stops_at_once():
     callback = checkpoint.LastCheckpoint(Path("unused"), every_n_batches=1, accumulate=1)
-    callback._on_interrupt(signal.SIGINT, None)
+    callback._on_signal(signal.SIGINT, None)
     with pytest.raises(KeyboardInterrupt):
-        callback._on_interrupt(signal.SIGINT, None)
+        callback._on_signal(signal.SIGINT, None)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(frames: Callable[..., Path], tmp_path: Path):
