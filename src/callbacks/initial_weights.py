@@ -67,7 +67,7 @@ def take_weights(method: nn.Module, path: Path) -> str:
         raise UserError(f"method.init_from: {path} holds no generator; name a run folder or its {runs.WEIGHTS}")
     fresh = sorted({_part(key) for key in own} - shared)
     if {k: v.shape for k, v in saved.items() if _attends(k)} != {k: v.shape for k, v in own.items() if _attends(k)}:
-        if any(_attends(key) for key in own):
+        if any(_attends(key) and _part(key) in shared for key in own):
             fresh.append("attention")
         saved, own = ({k: v for k, v in tensors.items() if not _attends(k)} for tensors in (saved, own))
     of_shared = [key for key in {**own, **saved} if _part(key) in shared]
