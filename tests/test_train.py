@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -336,22 +335,6 @@ def test_what_cannot_be_resumed_is_said(
     assert [line for line in done.stderr.splitlines() if message in line]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "none").exists()
-
-
-def test_ctrl_c_ends_the_command_with_a_checkpoint_and_the_way_on(frames: Callable[..., Path], tmp_path: Path):
-    arguments = [*overrides_for(frames()), "trainer.max_epochs=500", f"hydra.run.dir={tmp_path / 'run'}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "src.train", *arguments], cwd=CONF.parent, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "run/last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert f"continue with: python -m src.train resume={tmp_path / 'run'}" in stderr
-    assert "Traceback" not in stderr
-    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["batches"] > 0
 
 
 def test_mixed_precision_keeps_the_loss_finite_and_the_weights_wide(frames: Callable[..., Path], tmp_path: Path):

@@ -13,6 +13,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
+from tqdm import tqdm
 
 from src import ranks
 from src.errors import UserError
@@ -116,7 +117,8 @@ class LastCheckpoint(Checkpoint):
         if self._asked == signal.SIGTERM:
             self._asked = None
         if trainer.is_global_zero:
-            print(f"SIGTERM: {self.path} holds batch {batches}; training goes on until SLURM ends it", file=sys.stderr)
+            # above the progress bar and not into it
+            tqdm.write(f"SIGTERM: {self.path} holds batch {batches}; training goes on until SLURM ends it", sys.stderr)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         now = signal.Signals(number)
