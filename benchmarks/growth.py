@@ -25,7 +25,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import step as bench  # noqa: E402
+import step as bench
 
 DEFAULTS = {"attention": "none", "size": 256, "patches": 256, "taps": "all"}
 TAPS = {
@@ -54,6 +54,7 @@ class Live(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        """Run an operation and count what it made."""
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor):

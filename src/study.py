@@ -21,7 +21,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src import downstream, runs, schema
+from src import downstream, resuming, runs, schema
 from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
 from src.data.colour_transfer import transfer_colours
@@ -30,7 +30,7 @@ from src.data.labelled import Frame, digest, home, labelled_set, labels_of
 from src.data.layouts import Domains
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell
-from src.errors import UserError
+from src.errors import UserError, one_line
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
 from src.translate import translate
@@ -64,10 +64,10 @@ def main(config: schema.StudyConfig) -> None:
     try:
         print(study(config), end="")
     except UserError as error:
-        raise CompactHydraException(str(error).strip().splitlines()[-1]) from error
-    except (Interrupted, KeyboardInterrupt):
+        raise CompactHydraException(one_line(error)) from error
+    except (Interrupted, KeyboardInterrupt) as stop:
         print("stopped; the same command goes on", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(stop.code if isinstance(stop, Interrupted) else 130)
 
 
 def study(config: schema.StudyConfig) -> str:
@@ -128,10 +128,10 @@ def _sets(
     for run in _find(config.runs):
         saved = runs.load_config(run)
         variant = str(saved.get("variant", run.name))
-        name = f"{variant}-{runs.weights_sha256(run)[:8]}"
+        name = f"{variant}-{runs.sha256(run / runs.WEIGHTS)[:8]}"
         recipe = {
             "made_by": "translation",
-            "weights_sha256": runs.weights_sha256(run),
+            "weights_sha256": runs.sha256(run / runs.WEIGHTS),
             "average": str(config.average),
         }
 
@@ -169,7 +169,7 @@ def _trained(composed: DictConfig, folder: Path, digests: dict[str, str]) -> tup
         _check_same(composed, runs.load_config(folder), folder)
     if not (folder / runs.METRICS).is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        segment(composed, folder, resume=(folder / runs.CHECKPOINT).is_file())
+        segment(composed, folder, resume=resuming.begun(folder))
     metrics, protocol = runs.load_metrics(folder)
     for part, value in digests.items():
         if protocol.get(f"{part}_digest") != value:

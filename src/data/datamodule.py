@@ -19,6 +19,8 @@ from src.data.unpaired import Draws, UnpairedImages
 from src.data.usable import announce
 from src.errors import UserError
 
+PATIENCE = 300  # seconds a process that reads images outlives SIGTERM
+
 
 class UnpairedData(LightningDataModule):
     """Batches of unpaired images; holds file names, never images, so memory does not grow with the set.
@@ -109,7 +111,7 @@ class UnpairedData(LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
-            worker_init_fn=leave_interrupts_to_the_parent,
+            worker_init_fn=leave_signals_to_the_parent,
         )
 
     def state_dict(self) -> dict[str, int]:
@@ -139,9 +141,12 @@ class UnpairedData(LightningDataModule):
             (self.domains.y_train, False),
         ):
             for path in files:
-                sha.update(os.fsencode(f"{path.name} {path.stat().st_size}\n"))
-                if whole:
-                    sha.update(path.read_bytes())
+                try:
+                    sha.update(os.fsencode(f"{path.name} {path.stat().st_size}\n"))
+                    if whole:
+                        sha.update(path.read_bytes())
+                except FileNotFoundError:
+                    raise UserError(f"{path}: the image is gone; was the folder changed meanwhile?") from None
         return sha.hexdigest()[:12]
 
 
@@ -156,7 +161,11 @@ def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:
     return [files[index * len(files) // wanted] for index in range(wanted)]
 
 
-def leave_interrupts_to_the_parent(worker: int) -> None:
-    """For the loader's processes."""
-    # Ctrl-C reaches every process of the terminal; the trainer ends its step first and then the workers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def leave_signals_to_the_parent(worker: int) -> None:
+    """For the loader's processes: Ctrl-C, SIGTERM and SLURM's signals reach all of them, and mean the trainer.
+
+    It ends its step, writes its checkpoint and ends them; one that it cannot reach any more ends by itself.
+    """
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(PATIENCE))

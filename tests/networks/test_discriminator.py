@@ -13,10 +13,14 @@ def test_has_the_papers_parameters_at_width_64():
 
 # without blur, by hand from the last layer back: r -> 2 r + 2 at a halving, r + 3 at the two convolutions before;
 # each blur reaches one pixel further to both sides, at the resolution before it
-@pytest.mark.parametrize(("halvings", "blur", "expected"), [(3, True, 84), (3, False, 70), (2, True, 40), (2, False, 34)])
+@pytest.mark.parametrize(
+    ("halvings", "blur", "expected"), [(3, True, 84), (3, False, 70), (2, True, 40), (2, False, 34)]
+)
 def test_how_far_a_verdict_sees(halvings: int, blur: bool, expected: int):
     torch.manual_seed(0)
-    discriminator = without_norms(Discriminator(width=2, halvings=halvings, blur=blur, init="xavier", gain=1.0)).double()
+    discriminator = without_norms(
+        Discriminator(width=2, halvings=halvings, blur=blur, init="xavier", gain=1.0)
+    ).double()
     image = torch.randn(1, 3, 200, 200, dtype=torch.float64, requires_grad=True)
     verdict = discriminator(image)
     verdict[0, 0, verdict.shape[2] // 2, verdict.shape[3] // 2].backward()
