@@ -170,7 +170,13 @@ def test_each_player_moves_only_its_own_weights():
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_attention_adds_nothing_to_g_and_d(attention: str):
-    method = cut(f"attention={attention}", "generator.width=64", "discriminator.width=64", "sampler.embedding=256")
+    method = cut(
+        f"attention={attention}",
+        "generator.width=64",
+        "discriminator.width=64",
+        "discriminator.halvings=3",
+        "sampler.embedding=256",
+    )
     counts = [sum(p.numel() for p in part.parameters()) for part in (method.G, method.D, method.H.heads)]
     assert counts == [11_378_179, 2_764_737, 560_384]
 
