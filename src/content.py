@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from heapq import heappushpop
 from pathlib import Path
 
-import hydra
 import torch
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from src import outlines, runs, schema, segmenter_runs
 from src.accelerator import device
+from src.command import entry
 from src.data.images import read_image, write_image
 from src.data.labelled import labels_of
 from src.data.labelled_data import read_labelled
@@ -34,20 +33,16 @@ from src.metrics.confusion import Confusion
 from src.training_set import domains
 from src.translate import translate_images
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 CONTENT, PICTURE = "content.json", "content.png"
 PREFIX = "content_"
 
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="content")
+@entry("content")
 def main(config: schema.ContentConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
-    try:
-        headline = content(config)
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+    headline = content(config)
     print(json.dumps({"run": config.run, **headline}))
 
 

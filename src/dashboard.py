@@ -4,13 +4,10 @@ python -m src.dashboard entity=my-team
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hydra
-from hydra.errors import CompactHydraException
-
 from src import schema
+from src.command import entry
 from src.errors import UserError
 from src.metrics.direction import higher_is_better
 
@@ -18,23 +15,19 @@ if TYPE_CHECKING:
     from wandb_workspaces.reports.v2.interface import PanelTypes
     from wandb_workspaces.workspaces import Workspace
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="dashboard")
+@entry("dashboard")
 def main(config: schema.DashboardConfig) -> None:
     """Entry point: saves the page, which needs an account, and prints its address."""
+    workspace = dashboard(config.entity, config.project, config.scores)
     try:
-        workspace = dashboard(config.entity, config.project, config.scores)
-        try:
-            workspace.save()
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"W&B did not take the dashboard ({reason}); log in with: wandb login") from error
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+        workspace.save()
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"W&B did not take the dashboard ({reason}); log in with: wandb login") from error
     print(workspace.url)
 
 

@@ -15,10 +15,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -29,6 +27,7 @@ from tqdm import tqdm
 from src import naming, runs, schema, segmenter_runs
 from src.callbacks.checkpoint import Interrupted, LastCheckpoint, WholeFileIO
 from src.callbacks.progress import Progress
+from src.command import entry
 from src.data.labelled import Frame, digest, labelled_set
 from src.data.labelled_data import LabelledData, read_labelled
 from src.errors import UserError
@@ -36,13 +35,12 @@ from src.metrics import confusion
 from src.modules.segmentation import Segmentation
 
 FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
 naming.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="segment")
+@entry("segment")
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -51,10 +49,6 @@ def main(config: DictConfig) -> float:
             metrics = segment(config, folder)
         else:
             metrics = segment(_saved_config(folder), folder, resume=True)
-    except UserError as error:
-        # a DataLoader worker wraps the message in its own traceback; the last line is ours
-        line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
-        raise CompactHydraException(line) from error
     except Interrupted as stop:
         print(f"{stop}; continue with: python -m src.segment resume={folder}", file=sys.stderr)
         sys.exit(130)

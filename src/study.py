@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import hydra
 from hydra import compose
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from src import downstream, runs, schema
 from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
+from src.command import entry
 from src.data.colour_transfer import transfer_colours
 from src.data.images import read_image, write_image
 from src.data.labelled import Frame, digest, home, labelled_set, labels_of
@@ -35,7 +34,6 @@ from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
 from src.translate import translate
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 COLOUR = "colour transfer (Reinhard)"
 
 schema.register()
@@ -58,13 +56,11 @@ class TrainingSet:
     write: Callable[[], Path]
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="study")
+@entry("study")
 def main(config: schema.StudyConfig) -> None:
     """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
     try:
         print(study(config), end="")
-    except UserError as error:
-        raise CompactHydraException(str(error).strip().splitlines()[-1]) from error
     except (Interrupted, KeyboardInterrupt):
         print("stopped; the same command goes on", file=sys.stderr)
         sys.exit(130)

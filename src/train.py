@@ -14,10 +14,8 @@ import sys
 import warnings
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
@@ -32,6 +30,7 @@ from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
 from src.callbacks.progress import Progress
 from src.callbacks.scores import EpochScores
+from src.command import entry
 from src.data.datamodule import UnpairedData
 from src.errors import UserError
 from src.methods.parts import parameters_by_part
@@ -45,13 +44,12 @@ from src.validation import Validation
 RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
 RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
 FREE_ON_RESUME = {*RANKS, "data.num_workers", "data.cache"}
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
 naming.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+@entry("train")
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1, and lets the rest of a sweep go on."""
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -62,12 +60,10 @@ def main(config: DictConfig) -> float:
         if launch.requeued() and (folder / runs.CHECKPOINT).is_file():
             return train(runs.load_config(folder), folder, resume=True)
         return train(config, folder)
-    except UserError as error:
+    except UserError:
         if not launch.is_first() and not launch.in_sweep():
             sys.exit(1)  # the first process says it
-        # a DataLoader worker wraps the message in its own traceback; the last line is ours
-        line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
-        raise CompactHydraException(line) from error
+        raise
     except Interrupted as stop:
         if launch.is_first():
             print(f"{stop}; continue with: python -m src.train resume={folder}", file=sys.stderr)
@@ -94,6 +90,9 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     # the weights follow from the seed alone, whatever was drawn before them
     seed_everything(config.seed, workers=True, verbose=False)
     method = runs.build_method(config)
+    height, width = data.transforms.height, data.transforms.width
+    # more places than a map has are refused now, not at the first step
+    method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
     if config.compile:
         _compile(method)
     optimizer = runs.build(config.optimizer, "optimizer")
@@ -105,7 +104,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     cost, during = Cost(), _epoch_scores(config, validation)
     trainer = _trainer(config, folder, [cost, *during, grid, last])
     if not resume:
-        data.images_per_step(trainer.world_size)  # refused before other processes are started
+        # refused before other processes are started
+        module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
         if trainer.is_global_zero:
             runs.save_config(folder, config)
     checkpoint = folder / runs.CHECKPOINT if resume else None

@@ -15,23 +15,20 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import hydra
 import torch
-from hydra.errors import CompactHydraException
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from src import runs, schema
 from src.accelerator import device
+from src.command import entry
 from src.data.images import SUFFIXES, Pixels, find_images, read_image, write_image
 from src.data.transforms import to_pixels
 from src.errors import UserError
 from src.networks.generator import STRIDE, Generator
 from src.networks.strips import strips_pay, translate_in_strips, whole_bytes, working_bytes
 from src.training_set import source_frames, write_set
-
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 THREADS = 4
 """Readers, and as many writers."""
@@ -45,13 +42,10 @@ MEMORY_LIMIT = 4.0
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="translate")
+@entry("translate")
 def main(config: schema.TranslateConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
-    try:
-        print(chosen(config))
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+    print(chosen(config))
 
 
 def chosen(config: schema.TranslateConfig) -> Path:

@@ -21,6 +21,9 @@ from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 log = logging.getLogger(__name__)
 
+LARGEST = 8192
+"""Side in pixels of the squares; a set of larger ones fits into no memory."""
+
 
 class Scores:
     """All scores of an image set against a real one.
@@ -59,6 +62,8 @@ class Scores:
         seeds: int,
         cache: str | None,
     ) -> None:
+        if side > LARGEST:
+            raise UserError(f"metrics.scores.side must be <= {LARGEST}, got {side}")
         for name, value, least in (
             ("side", side, 16),
             ("batch_size", batch_size, 1),

@@ -13,6 +13,8 @@ from src.networks.attention.none import NoAttention
 from src.networks.initialise import initialise
 from src.networks.selection.base import Selection
 
+WIDEST_EMBEDDING = 16384
+
 
 class PatchSampler(nn.Module):
     """One attention module and one two-layer MLP a tap; dropped at inference.
@@ -43,8 +45,10 @@ class PatchSampler(nn.Module):
         taps = list(taps)
         if unknown := sorted(set(taps) - set(channels)):
             raise ValueError(f"attention.taps: no tap is called {unknown[0]!r}; there are {', '.join(channels)}")
-        if embedding < 1:
-            raise ValueError(f"embedding must be >= 1, got {embedding}")
+        if not taps:
+            raise ValueError(f"attention.taps is empty; name some of {', '.join(channels)}, or take attention=none")
+        if not 1 <= embedding <= WIDEST_EMBEDDING:
+            raise ValueError(f"sampler.embedding must lie in [1, {WIDEST_EMBEDDING}], got {embedding}")
         self.selection = selection
         self.attention = nn.ModuleDict(
             {tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()}
