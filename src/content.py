@@ -27,7 +27,7 @@ from src.data.labelled import labels_of
 from src.data.labelled_data import read_labelled
 from src.data.labels import IGNORE
 from src.data.transforms import Transforms, to_pixels
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
 from src.training_set import domains
@@ -54,7 +54,8 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     data = saved.get("data") if config.data is None else config.data
     listed = domains(data)
     if config.split not in ("train", "val"):
-        raise UserError(f"split={config.split}: no such split; choose train or val")
+        near = did_you_mean(config.split, ("train", "val"))
+        raise UserError(f"split={config.split}: no such split; choose train or val{near}")
     if config.worst < 1:
         raise UserError(f"worst must be >= 1, got {config.worst}")
     images = listed.x_train if config.split == "train" else listed.x_val

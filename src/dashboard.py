@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from src import schema
 from src.command import entry
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 from src.metrics.direction import higher_is_better
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ def dashboard(entity: str, project: str, scores: Sequence[str]) -> "Workspace":
         from wandb_workspaces.reports.v2 import interface as wr
     except ImportError as error:
         raise UserError("the dashboard needs the package wandb-workspaces; pip install -e '.[wandb]'") from error
+    families = ("kid", "fid", "is", "swd_unit", "swd_std", "content")
+    for score in scores:
+        if not any(score == family or score.startswith(f"{family}_") for family in families):
+            there = ", ".join(families)
+            raise UserError(
+                f"scores: no score is called {score!r}; they begin with {there}{did_you_mean(score, families)}"
+            )
     variant = wr.Config("variant")
     bars: list[PanelTypes] = []
     curves: list[PanelTypes] = []

@@ -1,5 +1,7 @@
 """What Hydra leaves out about the folder of a run: one that cannot be made is a mistake in one line."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,16 @@ class Writable(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before the job of a single run."""
-        _make(Path(config.hydra.run.dir))
+        _check(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before the jobs of a sweep."""
-        _make(Path(config.hydra.sweep.dir))
+        _check(Path(config.hydra.sweep.dir))
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+def _check(folder: Path) -> None:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    reason = errno.ENOTDIR if not there.is_dir() else 0 if os.access(there, os.W_OK | os.X_OK) else errno.EACCES
+    if reason:
         # Hydra turns a callback's exceptions into warnings; this one is none
-        sys.exit(unwritable(error))
+        sys.exit(unwritable(OSError(reason, os.strerror(reason), str(folder))))

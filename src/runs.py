@@ -3,13 +3,11 @@
 import hashlib
 import inspect
 import json
-import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 
 from src import settings
 from src.errors import UserError, did_you_mean
+from src.files import write as write
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
 _MODELS = ("src.methods.", "src.networks.")
@@ -192,7 +191,9 @@ def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:
             _check_targets(node[index], f"{name}[{index}]", allowed)
     if not isinstance(node, DictConfig):
         return
-    names = {str(key): _name(node, str(key), name) for key in node}
+    raw = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(raw, dict)
+    names = {str(key): _name(node, str(key), raw[key], name) for key in node}
     if "_target_" in names:
         settings.check(_target(str(node["_target_"]), name, allowed), node, names)
     for key, own in names.items():
@@ -200,15 +201,13 @@ def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:
             _check_targets(node[key], own, allowed)
 
 
-def _name(node: DictConfig, key: str, name: str) -> str:
+def _name(node: DictConfig, key: str, raw: object, name: str) -> str:
     """Of a setting in the whole configuration: where it is written, if the node only refers to it."""
     try:
         node[key]
     except OmegaConfBaseException as error:
         raise UserError(settings.unresolved(error, f"{name}.{key}")) from error
-    raw = OmegaConf.to_container(node, resolve=False)
-    assert isinstance(raw, dict)
-    elsewhere = re.fullmatch(r"\$\{([\w.]+)\}", str(raw[key]))
+    elsewhere = re.fullmatch(r"\$\{([\w.]+)\}", str(raw))
     return elsewhere[1] if elsewhere else f"{name}.{key}"
 
 
@@ -225,17 +224,3 @@ def _target(target: str, name: str, allowed: tuple[str, ...]) -> Callable[..., A
         raise UserError(f"{name}._target_: {target} is none of the classes that may stand there")
     build: Callable[..., Any] = found
     return build
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write whole or not at all, whoever else writes the same file at the same time."""
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import naming, runs, schema, segmenter_runs
+from src import launch, naming, runs, schema, segmenter_runs
 from src.callbacks.checkpoint import Interrupted, LastCheckpoint, WholeFileIO
 from src.callbacks.progress import Progress
 from src.command import entry
@@ -56,6 +56,7 @@ def main(config: DictConfig) -> float:
     return metrics["miou"]
 
 
+@launch.alone
 def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
     """One run, new or continued, in `folder`; returns its scores on the test set."""
     schema.check_fit(config)

@@ -76,6 +76,7 @@ def main(config: DictConfig) -> float:
 
 
 @finished()
+@launch.alone
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
     schema.check(config)

@@ -16,7 +16,7 @@ from src import runs
 from src.data.images import read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of
 from src.data.layouts import Domains
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def source_frames(data: DictConfig | None, split: str) -> list[Frame]:
     listed = domains(data)
     parts = {"train": listed.x_train, "val": listed.x_val}
     if split not in parts:
-        raise UserError(f"split={split}: no such split; choose {' or '.join(parts)}")
+        raise UserError(f"split={split}: no such split; choose {' or '.join(parts)}{did_you_mean(split, parts)}")
     return labels_of(parts[split])
 
 
@@ -64,6 +64,8 @@ def write_set(
     """
     if len({frame.base for frame in frames}) != 1:
         raise UserError(f"output={output}: the source's frames lie in several sets; translate one after the other")
+    if output.resolve().is_relative_to(frames[0].base.resolve()):
+        raise UserError(f"output={output}: lies inside the source set {frames[0].base}; name a folder outside it")
     images = {frame: output / _below(frame.image, frame, suffix=".png" if make else None) for frame in frames}
     taken: dict[Path, Path] = {}
     for frame, target in images.items():
@@ -144,10 +146,14 @@ def _place(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.part")
     temporary.unlink(missing_ok=True)
     try:
-        os.link(source.resolve(), temporary)
+        try:
+            os.link(source.resolve(), temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        temporary.replace(target)
     except OSError:
-        shutil.copyfile(source, temporary)
-    temporary.replace(target)
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _sha256(path: Path) -> str:

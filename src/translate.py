@@ -90,6 +90,8 @@ def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:
         files, base = find_images(source), source
     else:
         raise UserError(f"input={source}: no such file or folder; check the path")
+    if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"output={output}: lies inside input={source}, which it would add to; name a folder outside it")
     jobs = [(path, (output / path.relative_to(base)).with_suffix(".png")) for path in files]
     taken: dict[Path, Path] = {}
     for path, target in jobs:

@@ -1,11 +1,13 @@
 """Image files of any usual kind, found and read as 8-bit RGB."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from src import files
 from src.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -60,9 +62,9 @@ def shortest_side(path: Path) -> int:
 
 def write_image(path: Path, pixels: Pixels) -> None:
     """Write a PNG whole or not at all: under a temporary name first, then renamed."""
-    temporary = path.with_name(f".{path.name}.part")
-    Image.fromarray(pixels).save(temporary, format="PNG")
-    temporary.replace(path)
+    content = BytesIO()  # Pillow writes to a file by itself, and loses why it could not
+    Image.fromarray(pixels).save(content, format="PNG")
+    files.write(path, content.getvalue())
 
 
 def _rgb(image: Image.Image) -> Pixels:

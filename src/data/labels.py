@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from src.data.images import Pixels
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 
 IGNORE = 255
 
@@ -47,7 +47,8 @@ class LabelTable:
             self._colours[number] = colour
             self.names.append(name)
         if watched not in self.names:
-            raise UserError(f"labels.watched={watched}: no such class; there are {', '.join(self.names)}")
+            near = did_you_mean(watched, self.names)
+            raise UserError(f"labels.watched={watched}: no such class; there are {', '.join(self.names)}{near}")
         self.watched = watched
 
     def __len__(self) -> int:

@@ -23,6 +23,9 @@ class Domains:
         for part in fields(self):
             if not getattr(self, part.name):
                 raise UserError(f"data: {part.name} is empty; the set has too few images")
+        for one, other in (("x_train", "y_train"), ("x_train", "x_val"), ("y_train", "y_val")):
+            if twice := set(getattr(self, one)) & set(getattr(self, other)):
+                raise UserError(f"data: {min(twice)} is in {one} and in {other}; name folders that share no image")
 
 
 def folders(root: str | None, *, x: str, y: str, x_val: str | None, y_val: str | None, holdout: int) -> Domains:

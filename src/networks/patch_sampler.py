@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 from src.networks import noise
 from src.networks.attention.base import Attention
 from src.networks.attention.none import NoAttention
@@ -44,7 +44,8 @@ class PatchSampler(nn.Module):
         super().__init__()
         taps = list(taps)
         if unknown := sorted(set(taps) - set(channels)):
-            raise ValueError(f"attention.taps: no tap is called {unknown[0]!r}; there are {', '.join(channels)}")
+            near = did_you_mean(unknown[0], channels)
+            raise ValueError(f"attention.taps: no tap is called {unknown[0]!r}; there are {', '.join(channels)}{near}")
         if not taps:
             raise ValueError(f"attention.taps is empty; name some of {', '.join(channels)}, or take attention=none")
         if not 1 <= embedding <= WIDEST_EMBEDDING:
