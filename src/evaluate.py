@@ -22,6 +22,7 @@ from src.accelerator import device
 from src.command import entry
 from src.data.images import find_images, read_image, shortest_side
 from src.data.transforms import to_tensor
+from src.errors import UserError
 from src.metrics.cache import content_key
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
@@ -43,6 +44,10 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
     Names are those of Scores. The features of the real images are kept for the next call.
     """
     real_files, fake_files = find_images(Path(config.real)), find_images(Path(config.fake))
+    if (fewest := min(len(real_files), len(fake_files))) < 2:
+        raise UserError(f"scores need at least 2 images a set, got {fewest}; add images")
+    if config.per_image is not None and Path(config.per_image).is_dir():
+        raise UserError(f"per_image={config.per_image}: is a folder; name a file")
     where = device(config.accelerator)
     if config.side is None:
         sides = (shortest_side(path) for path in [*real_files, *fake_files])

@@ -50,6 +50,8 @@ def main(config: schema.TranslateConfig) -> None:
 
 def chosen(config: schema.TranslateConfig) -> Path:
     """Translate what the configuration names, files or a labelled set; returns where the result lies."""
+    if not 0 < config.memory_limit < float("inf"):
+        raise UserError(f"memory_limit must be > 0 GiB, got {config.memory_limit}")
     return _translate_files(config) if config.split is None else _translate_set(config)
 
 
@@ -98,6 +100,8 @@ def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:
         if target in taken:
             raise UserError(f"{taken[target]} and {path} would both become {target}; rename one")
         taken[target] = path
+    if output.exists() and not output.is_dir():
+        raise UserError(f"output={output}: is a file; name a folder")
     sources = {path.resolve() for path in files}
     for path, target in jobs:
         if target.resolve() in sources:

@@ -1,13 +1,23 @@
 """What every bad input meets: good data, an empty folder to work in, and a listing that must stay the same."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
 from tests.bad_inputs.refusal import listing
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _one_extractor() -> Iterator[None]:
+    """Refusals compute no features, and building the network anew takes most of the time of each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("src.metrics.efficientnet.EfficientNet.from_name", lru_cache(EfficientNet.from_name))
+        yield
 
 
 @pytest.fixture(scope="package")

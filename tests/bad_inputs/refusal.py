@@ -22,7 +22,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from src import naming, schema
 from tests.conftest import CONF
 
-HYDRAS = re.compile(r"Error executing job with overrides: \[.*\]")
+BAR = re.compile(r".*\d+%\|.*\]")
+"""A progress bar that an end cut off."""
 
 
 def run(command: str, arguments: Sequence[str]) -> tuple[int, list[str]]:
@@ -88,7 +89,7 @@ def _watched(task: Callable[[], Any], arguments: list[str]) -> tuple[int, list[s
             root.handlers[:] = handlers
             root.setLevel(level)
     # a progress bar writes over its line, and clears it in the end
-    lines = [line.rpartition("\r")[2].strip() for line in said.getvalue().splitlines()]
+    lines = [BAR.sub("", line.rpartition("\r")[2]).strip() for line in said.getvalue().split("\n")]
     return code, [line for line in lines if line]
 
 

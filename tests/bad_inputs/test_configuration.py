@@ -172,7 +172,6 @@ BY_HYDRA = [
     ("train", "seed=abc", "Value 'abc' of type 'str' could not be converted to Integer"),
     ("train", "compile=maybe", "Value 'maybe' is not a valid bool"),
     ("train", "data.size", "missing EQUAL"),
-    ("train", "-m attention=triplet,bamm", r"^attention=bamm; did you mean bam\?$"),
     ("segment", "labels=cityscape", r"^labels=cityscape; did you mean cityscapes\?$"),
     ("evaluate", "fakes=here", r"^fakes; did you mean fake\?$"),
     ("translate", "memory_limit=much", "Value 'much' of type 'str' could not be converted to Float"),
@@ -184,14 +183,26 @@ def test_hydra_refuses(command: str, arguments: str, message: str, untouched: Pa
     assert_refused_by_hydra(run(command, arguments.split()), message)
 
 
+@pytest.mark.parametrize(
+    ("swept", "message"),
+    [
+        ("attention=triplet,bamm", r"^attention=bamm; did you mean bam\?$"),
+        ("seed=0,1 resume=somewhere", "^resume continues one run at a time; leave out -m$"),
+    ],
+)
+def test_a_sweep_is_refused_before_its_first_run(swept: str, message: str, tmp_path: Path):
+    assert_refused_by_hydra(run("train", ["-m", *swept.split(), f"hydra.sweep.dir={tmp_path}"]), message)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "multirun.yaml"]
+
+
 ALONE = [
     ("train", "optimizer.lr=0", r"^optimizer\.lr must be a number > 0, got 0$"),  # the whole way, once for each command
     ("train", "variant=${oc.env:HOME}", "^variant: a configuration takes nothing from the environment"),
     ("train", "-m table1=glob(x*)", r"^table1=glob\(x\*\): matches nothing.*there are bam, cut"),
     ("prepare", "data=folders", r"^data\.cache must name the folder for the decoded frames"),
-    ("evaluate", "real=a", r"^fake has no default; give it: fake=\.\.\.$"),
+    ("evaluate", "fake=b", r"^real has no default; give it: real=\.\.\.$"),
     ("evaluate", "real=a fake=b", "^a: no such folder; check the path$"),
-    ("translate", "run=r", r"^output has no default; give it: output=\.\.\.$"),
+    ("translate", "run=r input=.", r"^output has no default; give it: output=\.\.\.$"),
     ("translate", "run=r output=o", "^name what to translate: input=<image or folder>, or split=train"),
     ("translate", "run=r output=o input=i split=train", "^input and split exclude each other"),
     ("translate", "run=r output=o input=nowhere", "^input=nowhere: no such file or folder; check the path$"),
