@@ -142,9 +142,13 @@ def load_weights(folder: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
         raise UserError(f"{path}: missing; the run has not finished, continue it with resume={folder}")
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name} holds NaN or infinity, so its training failed; name another run")
+    return tensors
 
 
 def weights_sha256(folder: Path) -> str:

@@ -25,7 +25,7 @@ from torch import nn
 from tqdm import tqdm
 
 from src import launch, naming, runs, schema, segmenter_runs
-from src.callbacks.checkpoint import Interrupted, LastCheckpoint, WholeFileIO
+from src.callbacks.checkpoint import Interrupted, LastCheckpoint, WholeFileIO, check_fits
 from src.callbacks.progress import Progress
 from src.command import entry
 from src.data.labelled import Frame, digest, labelled_set
@@ -80,7 +80,9 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     last: LastCheckpoint = runs.build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
     trainer = _trainer(config, folder, last)
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
-    if not resume:
+    if resume:
+        check_fits(folder / runs.CHECKPOINT, module)
+    else:
         runs.save_config(folder, config)
     try:
         with last.interrupts():

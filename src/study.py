@@ -30,6 +30,7 @@ from src.data.layouts import Domains
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell
 from src.errors import UserError
+from src.naming import file_name
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
 from src.translate import translate
@@ -124,7 +125,8 @@ def _sets(
     for run in _find(config.runs):
         saved = runs.load_config(run)
         variant = str(saved.get("variant", run.name))
-        name = f"{variant}-{runs.weights_sha256(run)[:8]}"
+        # a run may come from a stranger, and its variant must not lead out of the folder
+        name = f"{file_name(variant)}-{runs.weights_sha256(run)[:8]}"
         recipe = {
             "made_by": "translation",
             "weights_sha256": runs.weights_sha256(run),

@@ -25,7 +25,7 @@ from rich.table import Table
 from torch import nn
 
 from src import launch, naming, runs, schema
-from src.callbacks.checkpoint import Interrupted, WholeFileIO
+from src.callbacks.checkpoint import Interrupted, WholeFileIO, check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
 from src.callbacks.progress import Progress
@@ -109,6 +109,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
         if trainer.is_global_zero:
             runs.save_config(folder, config)
+    else:
+        check_fits(folder / runs.CHECKPOINT, module)
     checkpoint = folder / runs.CHECKPOINT if resume else None
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)

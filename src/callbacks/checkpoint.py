@@ -76,6 +76,22 @@ class LastCheckpoint(Checkpoint):
         self._asked_to_stop = True
 
 
+def check_fits(path: Path, module: LightningModule) -> None:
+    """Raise UserError if a checkpoint is of another network than the module's."""
+    try:
+        saved = torch.load(path, map_location="meta", weights_only=True)["state_dict"]
+    except Exception as error:  # torch.load fails in many ways on what is not its own
+        raise UserError(f"{path}: not a readable checkpoint; start a new run") from error
+    built = module.state_dict()
+    differing = [
+        name
+        for name in sorted({*saved, *built})
+        if getattr(saved.get(name, path), "shape", None) != getattr(built.get(name, path), "shape", None)
+    ]
+    if differing:
+        raise UserError(f"{path}: does not fit the configuration beside it ({differing[0]} differs); start a new run")
+
+
 class WholeFileIO(TorchCheckpointIO):
     """Writes under a temporary name and renames, so that a crash leaves the previous checkpoint intact."""
 

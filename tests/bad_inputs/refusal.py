@@ -5,6 +5,7 @@ import importlib
 import io
 import logging
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -69,7 +70,7 @@ def _composed(command: str, *choices: str) -> DictConfig:
 
 
 def _watched(task: Callable[[], Any], arguments: list[str]) -> tuple[int, list[str]]:
-    root = logging.getLogger()
+    root, on_interrupt = logging.getLogger(), signal.getsignal(signal.SIGINT)
     handlers, level = list(root.handlers), root.level
     said, code = io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(said), redirect_stdout(io.StringIO()):
@@ -88,6 +89,7 @@ def _watched(task: Callable[[], Any], arguments: list[str]) -> tuple[int, list[s
             GlobalHydra.instance().clear()
             root.handlers[:] = handlers
             root.setLevel(level)
+    assert signal.getsignal(signal.SIGINT) is on_interrupt
     # a progress bar writes over its line, and clears it in the end
     lines = [BAR.sub("", line.rpartition("\r")[2]).strip() for line in said.getvalue().split("\n")]
     return code, [line for line in lines if line]
