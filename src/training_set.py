@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os.path import commonpath
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,8 +65,10 @@ def write_set(
     """
     if len({frame.base for frame in frames}) != 1:
         raise UserError(f"output={output}: the source's frames lie in several sets; translate one after the other")
-    if output.resolve().is_relative_to(frames[0].base.resolve()):
-        raise UserError(f"output={output}: lies inside the source set {frames[0].base}; name a folder outside it")
+    for part in ([frame.image for frame in frames], [frame.labels for frame in frames]):
+        folder = Path(commonpath([path.resolve().parent for path in part]))
+        if output.resolve().is_relative_to(folder):
+            raise UserError(f"output={output}: lies inside the source, {folder}; name a folder outside it")
     images = {frame: output / _below(frame.image, frame, suffix=".png" if make else None) for frame in frames}
     taken: dict[Path, Path] = {}
     for frame, target in images.items():

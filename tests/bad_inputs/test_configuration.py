@@ -69,6 +69,7 @@ TRAINING = [
     ("data.root=5", r"^data\.root must be text or null, got 5$"),
     ("data.root='???'", r"^data\.root has no default; give it: data\.root=\.\.\.$"),
     ("data.layout.x_val=null data.layout.holdout=1", r"^data\.layout\.holdout must be >= 2, got 1$"),
+    ("data.layout.x_val=null", "^data: x_val is empty; the set has too few images$"),
     ("data.layout.x=null", r"^data\.layout\.x must be text, got null$"),
     ("data.cache=5", r"^data\.cache must be text or null, got 5$"),
     ("data.size=${nowhere}", r"^data\.size: Interpolation key 'nowhere' not found"),

@@ -160,8 +160,8 @@ def test_the_folder_of_a_run_must_be_one(arguments: str, message: str, frames: P
         ("translate", "run={run} split=trian output=out", "^split=trian: no such split; .*did you mean train"),
         (
             "translate",
-            "run={run} split=train data=streets data.root=s output=s/playing_for_data/in",
-            "in: lies inside the source",
+            "run={run} split=train data=streets data.root=s output=s/playing_for_data/images/in",
+            "in: lies inside the source, .*/images; name",
         ),
         (
             "content",

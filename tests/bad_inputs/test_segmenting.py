@@ -21,6 +21,7 @@ from tests.labelled import SMALL, write_pair
         ("segmenter.encoder=resnet1", "^segmenter: unet with resnet1, .* cannot be had"),
         ("segmenter.weights=5", r"^segmenter\.weights must be text or null, got 5$"),
         ("data.size=16", r"^data\.size must lie in \[32, 8192\], got 16$"),
+        ("data.aspect=0", r"^data\.aspect is width / height and must lie in \[0\.1, 10\], got 0$"),
         ("data.smallest_crop=0", r"^data\.smallest_crop must lie in \(0, 1\], got 0$"),
         ("data.smallest_crop=2", r"^data\.smallest_crop must lie in \(0, 1\], got 2$"),
         ("data.batch_size=1", r"^data\.batch_size must be >= 2 \(batch normalisation\), got 1$"),
