@@ -1,14 +1,13 @@
 """What every bad input meets: good data, an empty folder to work in, and a listing that must stay the same."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
+from src.metrics.efficientnet import EfficientNetLite0
 from tests.bad_inputs.refusal import listing
 
 
@@ -16,7 +15,8 @@ from tests.bad_inputs.refusal import listing
 def _one_extractor() -> Iterator[None]:
     """Refusals compute no features, and building the network anew takes most of the time of each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("src.metrics.efficientnet.EfficientNet.from_name", lru_cache(EfficientNet.from_name))
+        made = EfficientNetLite0()
+        patch.setattr(EfficientNetLite0, "__init__", lambda self: self.__dict__.update(made.__dict__))
         yield
 
 

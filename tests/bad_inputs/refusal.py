@@ -18,7 +18,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from src import naming, schema
 from tests.conftest import CONF
@@ -44,29 +44,33 @@ def run_composed(command: str, folder: Path, arguments: Sequence[str]) -> tuple[
         arguments: choices of groups and values, as on the command line.
     """
     choices = [argument for argument in arguments if (CONF / argument.partition("=")[0]).is_dir()]
-    config = copy.deepcopy(_composed(command, *choices))
+    hydra_config, composed = _composed(command, *choices)
+    config = copy.deepcopy(composed)
     for override in OverridesParser.create().parse_overrides([a for a in arguments if a not in choices]):
         with open_dict(config):
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=bool(override.is_add()))
-    OmegaConf.update(config, "hydra.runtime.output_dir", str(folder), force_add=True)
+    with read_write(hydra_config.hydra):
+        hydra_config.hydra.runtime.output_dir = str(folder)
     # as Hydra does before it calls the task
     folder.mkdir(exist_ok=True, parents=True)
     module = importlib.import_module(f"src.{command}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(HydraConfig.instance(), "cfg", None)
-        HydraConfig.instance().set_config(config)
-        task = copy.copy(config)
-        with open_dict(task):
-            del task["hydra"]
-        return _watched(lambda: module.main(task), [])
+        HydraConfig.instance().set_config(hydra_config)
+        return _watched(lambda: module.main(config), [])
 
 
 @lru_cache(maxsize=64)
-def _composed(command: str, *choices: str) -> DictConfig:
+def _composed(command: str, *choices: str) -> tuple[DictConfig, DictConfig]:
+    """With Hydra's own part, and without it."""
     schema.register()
     naming.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(command, [*choices, "hydra.mode=RUN"], return_hydra_config=True)
+        whole = compose(command, [*choices, "hydra.mode=RUN"], return_hydra_config=True)
+    task = copy.deepcopy(whole)
+    with open_dict(task):
+        del task["hydra"]
+    return whole, task
 
 
 def _watched(task: Callable[[], Any], arguments: list[str]) -> tuple[int, list[str]]:
