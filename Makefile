@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench check format clean
+.PHONY: help install demo test faults bench check format clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,10 @@ demo: $(READY)  ## train in miniature on the built-in data (about five minutes) 
 
 test: $(READY)  ## run the test suite
 	$(BIN)/python -m pytest
+
+faults: $(READY)  ## kill -9 real trainings at 12 random moments and resume them (five minutes on two cores)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
+	$(BIN)/python -m pytest -m slow tests/test_endings.py
 
 bench: $(READY)  ## time a step, the data and a translation (an hour on two cores; docs/performance.md)
 	$(BIN)/python benchmarks/step.py

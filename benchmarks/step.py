@@ -40,15 +40,22 @@ ATTENTIONS = ("none", "triplet", "external", "bam", "self", "entropy")
 Step = Callable[[Batch], dict[str, Tensor]]
 
 
+def register() -> None:
+    """Make the configuration composable."""
+    schema.register()
+    naming.register()
+
+
 def build(attention: str, options: argparse.Namespace) -> CUT:
     """The method as `python -m src.train experiment=paper` builds it, at the width asked for."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         overrides = ["experiment=paper", f"attention={attention}", f"generator.width={options.width}"]
         overrides += [f"discriminator.width={options.width}", f"selection.patches={options.patches}", "data.root=."]
-        config = compose("train", overrides)
+        config = compose("train", [*overrides, *options.overrides])
     torch.manual_seed(0)
-    method: CUT = runs.build_method(config)
-    return method.to(options.device)
+    with torch.device(options.device):
+        method: CUT = runs.build_method(config)
+    return method
 
 
 def adam(parameters: Iterable[nn.Parameter], options: argparse.Namespace) -> torch.optim.Adam:
@@ -310,10 +317,9 @@ def main() -> None:
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--measure-memory", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.fast = False
+    options.fast, options.overrides = False, []
     torch.set_num_threads(options.threads)
-    schema.register()
-    naming.register()
+    register()
     if options.measure_memory:
         measure_memory(options)
         return

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.errors import DISK, UserError, did_you_mean, unwritable
+from src.errors import DISK, UserError, did_you_mean, one_line, unwritable
 from src.settings import unresolved
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -37,7 +37,7 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
             nonlocal begun
             begun = True
             try:
-                with one_line():
+                with in_one_line():
                     return task(config)
             except CompactHydraException as error:
                 if HydraConfig.get().mode == RunMode.MULTIRUN or "HYDRA_FULL_ERROR" in os.environ:
@@ -69,14 +69,12 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
+def in_one_line() -> Iterator[None]:
     """Hand a user's mistake inside to Hydra as the one line it prints; anything else keeps its traceback."""
     try:
         yield
     except UserError as error:
-        # a DataLoader worker wraps the message in its own traceback; the last line is ours
-        line = str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
-        raise CompactHydraException(line) from error
+        raise CompactHydraException(one_line(error)) from error
     except OmegaConfBaseException as error:
         raise CompactHydraException(unresolved(error, error.full_key or "")) from RuntimeError(str(error))
     except OSError as error:

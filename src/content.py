@@ -70,7 +70,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     headline = _headline(scores, judge.table.watched)
     judged, judge_protocol = runs.load_metrics(Path(config.judge))
     how = {
-        "judge_sha256": runs.weights_sha256(judge.folder),
+        "judge_sha256": runs.sha256(judge.folder / runs.WEIGHTS),
         "judge_miou": judged["miou"],
         "judge_train_digest": judge_protocol["train_digest"],
         "split": config.split,

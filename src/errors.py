@@ -24,6 +24,11 @@ class UserError(ValueError):
     """
 
 
+def one_line(error: UserError) -> str:
+    """The message alone: a process that reads images wraps it in its own traceback, whose last line is ours."""
+    return str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
+
+
 def did_you_mean(name: object, choices: Iterable[object]) -> str:
     """The end of a message: the choice that is nearly `name`, as a question; nothing where none is."""
     spelt = {str(choice).lower(): choice for choice in choices}

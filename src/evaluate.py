@@ -25,7 +25,7 @@ from src.data.transforms import to_tensor
 from src.errors import UserError
 from src.metrics.cache import content_key
 from src.metrics.per_image import write_per_image
-from src.metrics.scores import Scores
+from src.metrics.scores import SMALLEST, Scores
 
 LARGEST = 256
 
@@ -44,14 +44,16 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
     Names are those of Scores. The features of the real images are kept for the next call.
     """
     real_files, fake_files = find_images(Path(config.real)), find_images(Path(config.fake))
-    if (fewest := min(len(real_files), len(fake_files))) < 2:
-        raise UserError(f"scores need at least 2 images a set, got {fewest}; add images")
     if config.per_image is not None and Path(config.per_image).is_dir():
         raise UserError(f"per_image={config.per_image}: is a folder; name a file")
     where = device(config.accelerator)
     if config.side is None:
-        sides = (shortest_side(path) for path in [*real_files, *fake_files])
-        config.metrics.scores.side = min(LARGEST, *sides)
+        side, smallest = min((shortest_side(path), path) for path in [*real_files, *fake_files])
+        if side < SMALLEST:
+            raise UserError(
+                f"{smallest}: its shortest side has {side} pixels, fewer than {SMALLEST}; remove it or name side="
+            )
+        config.metrics.scores.side = min(LARGEST, side)
         config.metrics.scores.own_size = True
     scores: Scores = runs.build(config.metrics.scores, "metrics.scores")
     real = scores.gather_files(real_files, _read, where, name="real", preparation="whole")

@@ -2,27 +2,30 @@
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
-from src import ranks
-from src.callbacks.checkpoint import Interrupted
-from src.errors import UserError
+from src import ranks, runs
+from src.callbacks.checkpoint import REQUEUE, Interrupted
+from src.errors import UserError, one_line
 
 P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
+REQUEUED = ".requeued"  # left in the folder of a run that was put back into a queue
 
 
 def is_first() -> bool:
@@ -35,9 +38,16 @@ def in_sweep() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def requeued() -> bool:
-    """Whether SLURM has started this job before."""
+def requeued(folder: Path) -> bool:
+    """Whether this job was started before: by SLURM, or by submitit after the run in `folder` asked for it."""
+    if "SUBMITIT_EXECUTOR" in os.environ and (folder / REQUEUED).exists():
+        return True
     return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+
+
+def forget_requeue(folder: Path) -> None:
+    """The run in `folder` is finished."""
+    (folder / REQUEUED).unlink(missing_ok=True)
 
 
 def adopt() -> None:
@@ -105,10 +115,82 @@ def ending_together(trainer: Trainer) -> Iterator[None]:
         others = list(watched)
         watched.clear()
         if not ranks.meet(PATIENCE) and not is_first():
-            print(str(error).strip().splitlines()[-1], file=sys.stderr)  # rank 0 does not know
+            message = one_line(error) if isinstance(error, UserError) else str(error)
+            print(message, file=sys.stderr)  # rank 0 does not know
         for process in others:
             try:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
         raise
+
+
+@contextmanager
+def ending(command: str, folder: Path) -> Iterator[None]:
+    """Turn every way a command may end into one line on stderr and an exit code.
+
+    A user's mistake is 1, and lets the rest of a sweep go on; Ctrl-C is 130 and SIGTERM 143, with the way on. A job
+    that SLURM or submitit will end soon is put back into the queue.
+
+    Args:
+        command: the module that continues a run, `src.train`.
+        folder: of the run.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if before == signal.SIG_DFL and "SLURM_JOB_ID" not in os.environ:  # there, what ends a job is for SLURM to say
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except UserError as error:
+        if not is_first() and not in_sweep():
+            sys.exit(1)  # the first process says it
+        raise CompactHydraException(one_line(error)) from error
+    except Interrupted as stop:
+        if stop.signal in REQUEUE:
+            _requeue(stop, command, folder)
+        _say(f"{stop}; continue with: python -m {command} resume={folder}")
+        sys.exit(stop.code)
+    except (KeyboardInterrupt, _Terminated) as stop:
+        on = f"; continue with: python -m {command} resume={folder}" if (folder / runs.CHECKPOINT).exists() else ""
+        _say(f"stopped{on}")
+        sys.exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    """SIGTERM came when nothing was being trained."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise _Terminated
+
+
+def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
+    """Have the job started again; the first rank does it, and the others must not end it before."""
+    if not is_first():
+        sys.exit(0)
+    (folder / REQUEUED).touch()
+    handler = signal.getsignal(stop.signal)
+    if callable(handler):
+        _say(f"{stop.signal.name}: {stop}; back into the queue")
+        handler(stop.signal, None)  # submitit's; it ends this process
+    job = os.environ["SLURM_JOB_ID"]
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    try:
+        subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        why = " ".join(str(getattr(error, "stderr", None) or error).split())
+        _say(
+            f"{stop.signal.name}: {stop}; SLURM did not take the job back ({why}), continue with: "
+            f"python -m {command} resume={folder}"
+        )
+    else:
+        _say(f"{stop.signal.name}: {stop}; job {job} is back in the queue and goes on from there")
+    sys.exit(stop.code)
+
+
+def _say(line: str) -> None:
+    if is_first():
+        print(line, file=sys.stderr)

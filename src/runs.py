@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -23,13 +23,16 @@ from src.errors import UserError, did_you_mean
 from src.files import write as write
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
+PREVIOUS = "previous.ckpt"  # the checkpoint before the last, should that be damaged
+INIT_FROM = "init_from"  # of the node `method`
 _MODELS = ("src.methods.", "src.networks.")
 _SEGMENTERS = ("src.segmenters.",)
 _SHELLS = (
     *("src.data.", "src.metrics.", "src.modules.", "src.callbacks.", "src.tracking."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
 )
-_AVERAGE = "average."
+AVERAGE = "average."
+"""What the names of the averaged weights begin with in a weights file."""
 T = TypeVar("T")
 
 
@@ -76,7 +79,11 @@ def build_method(config: DictConfig) -> Any:
     node = config.get("method")
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError("method: missing from the configuration; name a run folder that src.train wrote")
-    method = build(node, "method")
+    own = config.copy()
+    with open_dict(own):
+        # no argument of the class: it says what training starts from, and a finished run needs it no more
+        own.method.pop(INIT_FROM, None)
+    method = build(own.method, "method")
     if not isinstance(method, nn.Module):
         raise UserError(f"method._target_: {node['_target_']} is no method")
     return method
@@ -111,7 +118,7 @@ def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
     tensors = {
         # what is no tensor (a pool's images) serves resuming only
         **{key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)},
-        **{_AVERAGE + key: value for key, value in average.state_dict().items()},
+        **{AVERAGE + key: value for key, value in average.state_dict().items()},
     }
     write(folder / WEIGHTS, save({key: value.cpu().contiguous() for key, value in tensors.items()}))
 
@@ -127,7 +134,7 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
     method = build_method(config)
     tensors = load_weights(folder)
     network: nn.Module = method.translator()
-    prefix = _AVERAGE if average else next(f"{name}." for name, part in method.named_modules() if part is network)
+    prefix = AVERAGE if average else next(f"{name}." for name, part in method.named_modules() if part is network)
     try:
         network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     except RuntimeError as error:
@@ -141,9 +148,16 @@ def load_weights(folder: Path) -> Mapping[str, Tensor]:
     path = folder / WEIGHTS
     if not path.is_file():
         raise UserError(f"{path}: missing; the run has not finished, continue it with resume={folder}")
+    return load_tensors(path)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file, on the CPU; raises UserError if it is missing or torn."""
     try:
         tensors = load_file(path)
-    except SafetensorError as error:
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; name a finished run, or its {WEIGHTS}") from None
+    except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
@@ -151,9 +165,10 @@ def load_weights(folder: Path) -> Mapping[str, Tensor]:
     return tensors
 
 
-def weights_sha256(folder: Path) -> str:
-    """Of the file of a finished run's weights."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+def sha256(path: Path) -> str:
+    """Of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_metrics(folder: Path, metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:

@@ -165,6 +165,23 @@ class EvaluateConfig:
 
 
 @dataclass
+class CheckConfig:
+    """Root of conf/check.yaml.
+
+    Attributes:
+        data: one of conf/data.
+        labels: the table its class maps should hold ids of.
+        quick: read headers only.
+        workers: threads that read; by default as many as there are processors.
+    """
+
+    data: Any = MISSING
+    labels: Any = MISSING
+    quick: bool = False
+    workers: int | None = None
+
+
+@dataclass
 class DashboardConfig:
     """Root of conf/dashboard.yaml.
 
@@ -246,4 +263,5 @@ def register() -> None:
     store.store(name="segment_schema", node=SegmentConfig)
     store.store(name="translate_schema", node=TranslateConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="check_schema", node=CheckConfig)
     store.store(name="dashboard_schema", node=DashboardConfig)

@@ -9,24 +9,19 @@ if __name__ == "__main__":
     answer_help("segment")  # before the imports below, which take seconds
 
 import json
-import logging
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from lightning import Trainer, seed_everything
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning import seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import launch, naming, runs, schema, segmenter_runs
-from src.callbacks.checkpoint import Interrupted, LastCheckpoint, WholeFileIO, check_fits
-from src.callbacks.progress import Progress
+from src import fitting, launch, naming, resuming, runs, schema, segmenter_runs
+from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
 from src.data.labelled import Frame, digest, labelled_set
 from src.data.labelled_data import LabelledData, read_labelled
@@ -44,14 +39,11 @@ naming.register()
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
+    with launch.ending("src.segment", folder):
         if config.resume is None:
             metrics = segment(config, folder)
         else:
-            metrics = segment(_saved_config(folder), folder, resume=True)
-    except Interrupted as stop:
-        print(f"{stop}; continue with: python -m src.segment resume={folder}", file=sys.stderr)
-        sys.exit(130)
+            metrics = segment(resuming.saved_config(folder, config, FREE_ON_RESUME, {}), folder, resume=True)
     print(json.dumps({"run": str(folder), **metrics}))
     return metrics["miou"]
 
@@ -61,11 +53,16 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     """One run, new or continued, in `folder`; returns its scores on the test set."""
     schema.check_fit(config)
     commit = runs.git_commit()
-    if not resume and any((folder / name).exists() for name in (runs.CHECKPOINT, runs.WEIGHTS)):
-        raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
+    start: Path | None = None
+    if not resume:
+        resuming.refuse_second_run(folder)
+    elif (done := resuming.finished(folder)) is not None:
+        return done
+    else:
+        start = resuming.checkpoint(folder)
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices: a segmenter trains on one device, got {config.trainer.devices}")
-    _quieten()
+    fitting.quieten()
     frames, tests = (
         labelled_set(_plain(config.train), "train", "train"),
         labelled_set(_plain(config.test), "val", "test"),
@@ -78,18 +75,13 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     module: Segmentation = runs.complete(runs.build(config.module, "module"), "module", network, optimizer=optimizer)
     runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
     last: LastCheckpoint = runs.build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
-    trainer = _trainer(config, folder, last)
+    trainer = fitting.build(config, folder, [last])
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
-    if resume:
-        check_fits(folder / runs.CHECKPOINT, module)
-    else:
+    if start is not None:
+        check_fits(start, module)
+    if not resume:
         runs.save_config(folder, config)
-    try:
-        with last.interrupts():
-            checkpoint = folder / runs.CHECKPOINT if resume else None
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except MisconfigurationException as error:
-        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+    fitting.fit(trainer, module, data, last, start)
 
     segmenter_runs.save_network(folder, network)
     network.eval().requires_grad_(False).to(trainer.strategy.root_device)
@@ -128,52 +120,6 @@ def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame]) -> torc
 
 def _plain(node: object) -> object:
     return OmegaConf.to_container(node) if isinstance(node, DictConfig) else node
-
-
-def _trainer(config: DictConfig, folder: Path, last: LastCheckpoint) -> Trainer:
-    loggers = runs.build(config.logger, "logger")
-    trainer: Trainer = runs.complete(
-        runs.build(config.trainer, "trainer"),
-        "trainer",
-        callbacks=[Progress(), last],
-        logger=[runs.complete(logger, name, save_dir=folder / "logs") for name, logger in loggers.items()],
-        plugins=[WholeFileIO()],
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    return trainer
-
-
-def _saved_config(folder: Path) -> DictConfig:
-    task = HydraConfig.get().overrides.task
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UserError("resume continues one run at a time; leave out -m")
-    others = [item for item in task if item.partition("=")[0] not in ("resume", *FREE_ON_RESUME)]
-    if others:
-        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
-    if not any(folder.iterdir()):
-        folder.rmdir()  # Hydra has just made it
-        raise UserError(f"resume={folder}: no such run folder; check the path")
-    config = runs.load_config(folder)
-    path = folder / runs.CHECKPOINT
-    if not path.is_file():
-        raise UserError(f"{path}: missing, nothing to continue from; start a new run")
-    free = [item for item in task if item.partition("=")[0] in FREE_ON_RESUME]
-    merged = OmegaConf.merge(config, OmegaConf.from_dotlist(free))
-    assert isinstance(merged, DictConfig)
-    return merged
-
-
-def _quieten() -> None:
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    for message in (
-        ".*your dataloader is not resumable.*",
-        ".*isinstance.treespec, LeafSpec.*",
-        ".*does not have many workers.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

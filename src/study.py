@@ -19,7 +19,7 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src import downstream, runs, schema
+from src import downstream, resuming, runs, schema
 from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
 from src.command import entry
@@ -62,9 +62,9 @@ def main(config: schema.StudyConfig) -> None:
     """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
     try:
         print(study(config), end="")
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt) as stop:
         print("stopped; the same command goes on", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(stop.code if isinstance(stop, Interrupted) else 130)
 
 
 def study(config: schema.StudyConfig) -> str:
@@ -126,10 +126,10 @@ def _sets(
         saved = runs.load_config(run)
         variant = str(saved.get("variant", run.name))
         # a run may come from a stranger, and its variant must not lead out of the folder
-        name = f"{file_name(variant)}-{runs.weights_sha256(run)[:8]}"
+        name = f"{file_name(variant)}-{runs.sha256(run / runs.WEIGHTS)[:8]}"
         recipe = {
             "made_by": "translation",
-            "weights_sha256": runs.weights_sha256(run),
+            "weights_sha256": runs.sha256(run / runs.WEIGHTS),
             "average": str(config.average),
         }
 
@@ -167,7 +167,7 @@ def _trained(composed: DictConfig, folder: Path, digests: dict[str, str]) -> tup
         _check_same(composed, runs.load_config(folder), folder)
     if not (folder / runs.METRICS).is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        segment(composed, folder, resume=(folder / runs.CHECKPOINT).is_file())
+        segment(composed, folder, resume=resuming.begun(folder))
     metrics, protocol = runs.load_metrics(folder)
     for part, value in digests.items():
         if protocol.get(f"{part}_digest") != value:

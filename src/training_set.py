@@ -17,6 +17,7 @@ from src import runs
 from src.data.images import read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of
 from src.data.layouts import Domains
+from src.data.usable import announce
 from src.errors import UserError, did_you_mean
 
 T = TypeVar("T")
@@ -26,10 +27,11 @@ Job = tuple[Path, Path]
 
 
 def domains(data: DictConfig | None) -> Domains:
-    """The image files of the `data` node of a run's configuration."""
+    """The image files of the `data` node of a run's configuration; a line on stderr names skipped frames."""
     if not isinstance(data, DictConfig) or "layout" not in data:
         raise UserError("data: names no layout; choose one of conf/data")
     listed: Domains = runs.complete(runs.build(data.layout, "data.layout"), "data.layout", data.root)
+    announce(listed.skipped)
     return listed
 
 

@@ -72,7 +72,7 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     data = runs.load_config(run).get("data") if config.data is None else config.data
     frames = source_frames(data, config.split)
     network = runs.load_translator(run, average=config.average)
-    recipe = {"made_by": "translation", "weights_sha256": runs.weights_sha256(run), "average": config.average}
+    recipe = {"made_by": "translation", "weights_sha256": runs.sha256(run / runs.WEIGHTS), "average": config.average}
     where = device(config.accelerator)
     return write_set(
         frames, Path(config.output), recipe, lambda jobs: translate(network, jobs, where, config.memory_limit)

@@ -77,7 +77,9 @@ def check_arguments(found: list[DictConfig]) -> None:
         if not target.startswith("src."):
             continue  # of libraries only what we decide on is written out
         parameters = set(inspect.signature(get_object(target)).parameters) - SUPPLIED.get(target, set())
-        assert {key for key in node if key not in ("_target_", "_partial_")} == parameters
+        # where a method's weights come from is no argument of the method
+        beside = {"_target_", "_partial_", *([runs.INIT_FROM] if target.startswith("src.methods.") else [])}
+        assert {key for key in node if key not in beside} == parameters
 
 
 @pytest.mark.parametrize("name", ["attention", "selection", "generator", "discriminator", "method"])

@@ -16,7 +16,7 @@ from lightning.fabric.plugins.environments.lightning import find_free_network_po
 from PIL import Image
 from safetensors.torch import load_file
 
-from src import runs, train
+from src import fitting, runs, train
 from src.callbacks.checkpoint import Interrupted
 from src.errors import UserError
 from tests import fake_slurm, two_ranks
@@ -88,7 +88,7 @@ def one_process(folder: Path, overrides: list[str], *, stop: int | None = None) 
         train.train(config(*overrides), folder)
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "Progress", lambda: StopAfter(stop))
+        patch.setattr(fitting, "Progress", lambda: StopAfter(stop))
         with pytest.raises(Interrupted):
             train.train(config(*overrides), folder)
 

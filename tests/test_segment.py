@@ -58,7 +58,7 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, DictConfig]):
     folder, _ = finished
     assert {p.name for p in folder.iterdir()} == {
-        *("config.yaml", "weights.safetensors", "metrics.json", "logs", "last.ckpt")
+        *("config.yaml", "weights.safetensors", "metrics.json", "logs", "last.ckpt", "previous.ckpt")
     }
     content = json.loads((folder / "metrics.json").read_text())
     assert {"miou", "accuracy", "iou/road", "iou/sky"} <= set(content["metrics"])
@@ -97,7 +97,7 @@ def test_a_stopped_run_ends_in_the_same_bits(
     cfg = cfg.copy()
     cfg.data.num_workers = workers
     with monkeypatch.context() as patch:
-        patch.setattr("src.segment.Progress", lambda: StopAfter(stop))
+        patch.setattr("src.fitting.Progress", lambda: StopAfter(stop))
         with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
             segment(cfg, tmp_path)
     assert not (tmp_path / "metrics.json").exists()

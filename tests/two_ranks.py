@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
-from src import runs, train
+from src import fitting, runs, train
 from src.callbacks.checkpoint import Interrupted
 from tests.conftest import config
 
@@ -33,9 +33,9 @@ class Interrupt(Callback):
 
 def run(folder: Path, overrides: list[str], resume: bool, stop: int | None) -> None:
     asked = config(*overrides, *DDP)
-    progress = train.Progress
+    progress = fitting.Progress
     if stop is not None:
-        train.Progress = lambda: Interrupt(stop)
+        fitting.Progress = lambda: Interrupt(stop)
     try:
         if resume:
             asked = OmegaConf.merge(runs.load_config(folder), {"trainer": asked.trainer})
@@ -45,7 +45,7 @@ def run(folder: Path, overrides: list[str], resume: bool, stop: int | None) -> N
     else:
         assert stop is None
     finally:
-        train.Progress = progress
+        fitting.Progress = progress
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""last.ckpt: written whole or not at all, every so many batches, at the end of an epoch and on Ctrl-C."""
+"""last.ckpt: written whole or not at all, every so many batches, at the end of an epoch and when asked to stop."""
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +13,35 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
+from tqdm import tqdm
 
 from src import ranks
 from src.errors import UserError
 
+REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)
+"""What SLURM sends ahead of a time limit or a preemption, where the job asked for it."""
+
 
 class Interrupted(Exception):
-    """Training was stopped by the user, after a checkpoint."""
+    """Training was stopped by a signal, after a checkpoint.
+
+    Attributes:
+        signal: SIGINT, SIGTERM or one of REQUEUE.
+        code: what the process exits with, unless it is put back into a queue.
+    """
+
+    def __init__(self, batches: int, number: int) -> None:
+        super().__init__(f"stopped after batch {batches}")
+        self.signal = signal.Signals(number)
+        self.code = 128 + number
 
 
 class LastCheckpoint(Checkpoint):
     """Keeps one checkpoint that training can continue from, exactly, in the middle of an epoch too.
 
-    Ctrl-C finishes the step, writes the checkpoint and raises Interrupted, on all ranks whichever of them it
-    reached; a second one stops at once.
+    Ctrl-C, SIGTERM and SLURM's requeue signal finish the step, write the checkpoint and raise Interrupted, on all
+    ranks whichever of them they reached; a second one stops at once. In a SLURM job, a first SIGTERM writes the
+    checkpoint and training goes on: whether the job ends, and whether it comes back, is for SLURM to say.
 
     Args:
         path: of the file.
@@ -40,16 +56,31 @@ class LastCheckpoint(Checkpoint):
         self.path = path
         self.every_n_batches = every_n_batches
         self.accumulate = accumulate
-        self._asked_to_stop = False
+        self._taken: list[signal.Signals] = []
+        self._asked: signal.Signals | None = None
+        self._warned = False
+        self._kept: int | None = None
 
     @contextmanager
     def interrupts(self) -> Iterator[None]:
-        """Take over Ctrl-C for as long as training lasts, however it ends."""
-        previous = signal.signal(signal.SIGINT, self._on_interrupt)
+        """Take over the signals that ask for an end, for as long as training lasts, however it ends."""
+        self._taken = [signal.SIGINT, signal.SIGTERM, *filter(_is_used, REQUEUE)]
+        previous = {number: signal.signal(number, self._on_signal) for number in self._taken}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def kept(self) -> str:
+        """The last good checkpoint in words, to end a message with; nothing if there is none."""
+        return "" if self._kept is None else f"; {self.path} holds batch {self._kept}"
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back from Lightning, whose handlers would save or requeue in the middle of a step."""
+        for number in self._taken:
+            signal.signal(number, self._on_signal)
+        self._kept = _batches(pl_module) or None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -58,30 +89,62 @@ class LastCheckpoint(Checkpoint):
         if trainer.is_last_batch or (batch_idx + 1) % self.accumulate:
             return
         # the signal reaches ranks at different steps, or one of them alone; they must stop after the same one
-        stop = ranks.any_rank(self._asked_to_stop)
-        if stop or (batch_idx + 1) % self.every_n_batches == 0:
-            trainer.save_checkpoint(self.path)
-        if stop:
-            raise Interrupted(f"stopped after batch {pl_module.batches}")
+        asked = ranks.any_rank(self._asked is not None)
+        if asked or (batch_idx + 1) % self.every_n_batches == 0:
+            self._save(trainer, pl_module)
+        if asked:
+            self._stop(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after the module's own hook, which steps the schedules: Lightning calls checkpoints last."""
-        trainer.save_checkpoint(self.path)
-        if ranks.any_rank(self._asked_to_stop):
-            raise Interrupted(f"stopped after batch {pl_module.batches}")
+        self._save(trainer, pl_module)
+        if ranks.any_rank(self._asked is not None):
+            self._stop(trainer, pl_module)
 
-    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._asked_to_stop:
+    def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.save_checkpoint(self.path)
+        self._kept = _batches(pl_module)
+
+    def _stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        batches = _batches(pl_module)
+        # the ranks may have been asked by different signals; one that can bring the job back counts most
+        for number in (*REQUEUE, signal.SIGINT):
+            if ranks.any_rank(self._asked == number):
+                raise Interrupted(batches, number)
+        if not _in_slurm() or self._warned:
+            raise Interrupted(batches, signal.SIGTERM)
+        self._warned = True
+        if self._asked == signal.SIGTERM:
+            self._asked = None
+        if trainer.is_global_zero:
+            # above the progress bar and not into it
+            tqdm.write(f"SIGTERM: {self.path} holds batch {batches}; training goes on until SLURM ends it", sys.stderr)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        now = signal.Signals(number)
+        if self._asked is not None and now not in REQUEUE:
             raise KeyboardInterrupt
-        self._asked_to_stop = True
+        self._asked = now
+
+
+def _batches(pl_module: LightningModule) -> int:
+    batches = pl_module.batches
+    assert isinstance(batches, int)
+    return batches
+
+
+def _in_slurm() -> bool:
+    return "SLURM_JOB_ID" in os.environ
+
+
+def _is_used(number: signal.Signals) -> bool:
+    # submitit has taken the one it sends; another belongs to a SLURM job, or means what it always does
+    return _in_slurm() or callable(signal.getsignal(number))
 
 
 def check_fits(path: Path, module: LightningModule) -> None:
     """Raise UserError if a checkpoint is of another network than the module's."""
-    try:
-        saved = torch.load(path, map_location="meta", weights_only=True)["state_dict"]
-    except Exception as error:  # torch.load fails in many ways on what is not its own
-        raise UserError(f"{path}: not a readable checkpoint; start a new run") from error
+    saved = torch.load(path, map_location="meta", weights_only=True)["state_dict"]
     built = module.state_dict()
     differing = [
         name
@@ -93,16 +156,31 @@ def check_fits(path: Path, module: LightningModule) -> None:
 
 
 class WholeFileIO(TorchCheckpointIO):
-    """Writes under a temporary name and renames, so that a crash leaves the previous checkpoint intact."""
+    """Writes under a temporary name and renames, and keeps the checkpoint before that one.
+
+    At any moment there is a whole checkpoint, the last or the previous. What this process has neither read nor written
+    may be damaged, and takes no previous one's place.
+
+    Args:
+        previous: name of the other file.
+    """
+
+    def __init__(self, previous: str) -> None:
+        super().__init__()
+        self.previous = previous
+        self._whole: set[Path] = set()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """As TorchCheckpointIO, for a local file."""
-        temporary = Path(path).with_name(f".{Path(path).name}.part")
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.part")
         try:
             with temporary.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
+            if path in self._whole and path.is_file():
+                path.replace(path.with_name(self.previous))
             temporary.replace(path)
         except (OSError, RuntimeError) as error:  # torch loses why it could not write
             temporary.unlink(missing_ok=True)
@@ -110,3 +188,10 @@ class WholeFileIO(TorchCheckpointIO):
             if not isinstance(cause, OSError):
                 raise
             raise OSError(cause.errno, cause.strerror, str(path)) from error
+        self._whole.add(path)
+
+    def load_checkpoint(self, path: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """As TorchCheckpointIO."""
+        checkpoint = super().load_checkpoint(path, *arguments, **options)
+        self._whole.add(Path(path))
+        return checkpoint

@@ -6,7 +6,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from src.modules.translation import log_interval
+from src.modules.log_interval import log_interval
 
 
 class DataWait(Callback):

@@ -7,8 +7,9 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from src.modules.log_interval import log_interval
 from src.modules.segmentation import Segmentation
-from src.modules.translation import Translation, log_interval
+from src.modules.translation import Translation
 
 
 class Progress(Callback):

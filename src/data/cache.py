@@ -7,6 +7,7 @@ and renamed, so it is never half there; processes that want the same one wait fo
 
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -117,7 +118,7 @@ class FrameCache:
 
 
 def _name(lines: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()[:32]
 
 
 def _whole(shard: Path) -> bool:

@@ -1,12 +1,14 @@
 """The data of a run under Lightning: streams unpaired batches, resumes at any sample, lists the validation frames."""
 
 import hashlib
+import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from lightning import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
 
 from src import ranks
 from src.data.cache import FrameCache
@@ -14,8 +16,10 @@ from src.data.layouts import Domains
 from src.data.loader import TimedLoader
 from src.data.transforms import Fit, Transforms
 from src.data.unpaired import Draws, UnpairedImages
+from src.data.usable import announce
 from src.errors import UserError
 
+PATIENCE = 300  # seconds a process that reads images outlives SIGTERM
 MOST_WORKERS = 256
 """Processes; more of them exhaust a machine before they read a frame."""
 
@@ -65,6 +69,8 @@ class UnpairedData(LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.domains = layout(root)
+        if getattr(rank_zero_only, "rank", 0) == 0:
+            announce(self.domains.skipped)
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
         self.cache = FrameCache(Path(cache), self.transforms) if cache else None
         self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache)
@@ -118,7 +124,7 @@ class UnpairedData(LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
-            worker_init_fn=leave_interrupts_to_the_parent,
+            worker_init_fn=leave_signals_to_the_parent,
         )
 
     def state_dict(self) -> dict[str, int]:
@@ -148,9 +154,12 @@ class UnpairedData(LightningDataModule):
             (self.domains.y_train, False),
         ):
             for path in files:
-                sha.update(f"{path.name} {path.stat().st_size}\n".encode())
-                if whole:
-                    sha.update(path.read_bytes())
+                try:
+                    sha.update(os.fsencode(f"{path.name} {path.stat().st_size}\n"))
+                    if whole:
+                        sha.update(path.read_bytes())
+                except FileNotFoundError:
+                    raise UserError(f"{path}: the image is gone; was the folder changed meanwhile?") from None
         return sha.hexdigest()[:12]
 
 
@@ -165,7 +174,11 @@ def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:
     return [files[index * len(files) // wanted] for index in range(wanted)]
 
 
-def leave_interrupts_to_the_parent(worker: int) -> None:
-    """For the loader's processes."""
-    # Ctrl-C reaches every process of the terminal; the trainer ends its step first and then the workers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def leave_signals_to_the_parent(worker: int) -> None:
+    """For the loader's processes: Ctrl-C, SIGTERM and SLURM's signals reach all of them, and mean the trainer.
+
+    It ends its step, writes its checkpoint and ends them; one that it cannot reach any more ends by itself.
+    """
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(PATIENCE))

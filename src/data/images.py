@@ -1,63 +1,124 @@
-"""Image files of any usual kind, found and read as 8-bit RGB."""
+"""Image files of any usual kind, found and read as 8-bit RGB; what is no single picture of a sane size is refused."""
 
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from src import files
 from src.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""What a file may hold, whatever it is called; Pillow's other decoders, some of which start programs, stay unused."""
+LARGEST = 89_478_485
+"""Pixels, a quarter of a GiB as RGB: from here on Pillow too suspects a decompression bomb."""
+
+THINNEST = 100
+"""Times one side may be as long as the other; what is brought to a height of some hundred pixels grows with it."""
+
+_ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF
+_PNG_END, _TAIL = b"\0\0\0\0IEND\xaeB`\x82", 4096  # some tools append a few bytes of their own
+
+# Pillow warns about what is refused below
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 Pixels = NDArray[np.uint8]
 """[H, W, 3], RGB, 0 to 255."""
+
+Kind = Literal["image", "class map"]
 
 
 def find_images(folder: Path) -> list[Path]:
     """Every image below `folder` at any depth, sorted; hidden files and folders are passed over.
 
-    Raises UserError if the folder is missing or holds no image.
+    Links are followed, each folder is visited once.
+
+    Raises UserError if the folder is missing, cannot be listed or holds no image, or if an image is a dead link.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; check the path")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    found = sorted(_below(folder, set()))
     if not found:
         raise UserError(f"{folder}: no images there; looked for {', '.join(SUFFIXES)} at any depth")
     return found
 
 
+@contextmanager
+def open_image(path: Path, kind: Kind = "image") -> Iterator[Image.Image]:
+    """The file, of which only the header is read yet; what goes wrong while it is decoded in the block counts too.
+
+    Args:
+        path: of a PNG, JPEG or WebP file.
+        kind: what it should be, for messages.
+
+    Raises UserError if the file is missing, torn, an animation, too large, too thin or no picture.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as file:
+            if file.width * file.height > LARGEST:
+                raise Image.DecompressionBombError
+            if max(file.size) > THINNEST * min(file.size):
+                sides = f"{file.width}x{file.height}"
+                raise UserError(f"{path}: is {sides}, one side over {THINNEST} times the other; crop or remove it")
+            frames = getattr(file, "n_frames", 1)
+            if frames > 1 and file.format != "MPO":  # a phone's JPEG with further pictures behind the one it shows
+                raise UserError(f"{path}: is an animation of {frames} frames; keep one of them instead")
+            yield file
+    except UserError:
+        raise
+    except FileNotFoundError:
+        raise UserError(f"{path}: the {kind} is gone; was the folder changed meanwhile?") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        limit = LARGEST // 10**6
+        raise UserError(
+            f"{path}: has more than {limit} megapixels, the most that is read; shrink or remove it"
+        ) from None
+    except Exception as error:  # a decoder that is given garbage raises whatever it stumbles over
+        reason = str(error).splitlines()[0].replace(f" {str(path)!r}", "") if str(error) else type(error).__name__
+        article = "an" if kind == "image" else "a"
+        raise UserError(f"{path}: cannot be read as {article} {kind} ({reason}); mend or remove the file") from error
+
+
 def read_image(path: Path) -> Pixels:
     """The picture as a person sees it: EXIF rotation applied, 16 bits scaled to 8, grey and palette as RGB, no alpha.
 
-    Raises UserError if the file is missing, torn, too large to be a picture or not an image.
+    Raises UserError as `open_image` does.
     """
-    try:
-        with Image.open(path) as file:
-            upright = ImageOps.exif_transpose(file)
-            return _rgb(upright)
-    except FileNotFoundError:
-        raise UserError(f"{path}: the image is gone; was the folder changed meanwhile?") from None
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0].replace(f" {str(path)!r}", "") if str(error) else type(error).__name__
-        raise UserError(f"{path}: cannot be read as an image ({reason}); mend or remove the file") from error
+    with open_image(path) as file:
+        return _rgb(ImageOps.exif_transpose(file))
+
+
+def image_size(path: Path, kind: Kind = "image", *, to_its_end: bool = False) -> tuple[int, int]:
+    """Width and height of the upright picture, from the file's header alone.
+
+    Args:
+        path: of the file.
+        kind: what it should be, for messages.
+        to_its_end: look at its last bytes too, which tell a PNG that was cut short.
+
+    Raises UserError as `open_image` does.
+    """
+    with open_image(path, kind) as file:
+        width, height = file.size
+        if to_its_end and file.format == "PNG":
+            _demand_end(path)
+        # a PNG may have its EXIF behind the picture, where only decoding would find it
+        early = file.format != "PNG" or "exif" in file.info
+        sideways = early and file.getexif().get(_ORIENTATION) in _SIDEWAYS
+    return (height, width) if sideways else (width, height)
 
 
 def shortest_side(path: Path) -> int:
-    """The smaller of width and height, from the file's header alone; raises UserError as `read_image` does."""
-    try:
-        with Image.open(path) as file:
-            return int(min(file.size))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return int(min(read_image(path).shape[:2]))  # says what is wrong
+    """The smaller of width and height, from the header; raises UserError as `open_image` does."""
+    return min(image_size(path))
 
 
 def write_image(path: Path, pixels: Pixels) -> None:
@@ -65,6 +126,33 @@ def write_image(path: Path, pixels: Pixels) -> None:
     content = BytesIO()  # Pillow writes to a file by itself, and loses why it could not
     Image.fromarray(pixels).save(content, format="PNG")
     files.write(path, content.getvalue())
+
+
+def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
+    try:
+        stat = folder.stat()
+        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        entries = [(folder / name, (folder / name).is_dir()) for name in names]
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed ({error.strerror}); mend or remove it") from error
+    if (stat.st_dev, stat.st_ino) in visited:
+        return
+    visited.add((stat.st_dev, stat.st_ino))
+    for path, is_folder in entries:
+        if is_folder:
+            yield from _below(path, visited)
+        elif path.suffix.lower() in SUFFIXES:
+            if path.is_file():
+                yield path
+            elif path.is_symlink():
+                raise UserError(f"{path}: is a link that leads to no file; mend or remove it")
+
+
+def _demand_end(png: Path) -> None:
+    with png.open("rb") as file:
+        file.seek(-min(_TAIL, png.stat().st_size), os.SEEK_END)
+        if _PNG_END not in file.read():
+            raise OSError("cut short")
 
 
 def _rgb(image: Image.Image) -> Pixels:

@@ -1,6 +1,7 @@
 """Labelled sets as they lie on disk: from a frame's path follows its class map's, and from a folder its frames."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.data.images import find_images
+from src.data.usable import announce, usable
 from src.errors import UserError
 
 MANIFEST, UNFINISHED = "manifest.json", ".manifest.unfinished.json"
@@ -42,7 +44,8 @@ def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
 
     Args:
         node: a folder in one of the known layouts, or {images: folder, labels: folder}, whose files share their names
-            but for the suffix. Cityscapes has splits of its own; any other set is taken whole.
+            but for the suffix. Cityscapes has splits of its own; any other set is taken whole. Of Playing for Data,
+            frames that cannot be used are skipped, with a line on stderr.
         split: of Cityscapes.
         key: of the configuration, for messages.
 
@@ -53,7 +56,10 @@ def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
             raise UserError(f"{key} must name images and labels, got {', '.join(map(str, node))}")
         images, labels = Path(str(node["images"])), Path(str(node["labels"]))
         base = Path(commonpath([images.resolve(), labels.resolve()]))
-        return [_paired(path, images, labels, base) for path in find_images(images)]
+        named = [_paired(path, images, labels, base) for path in find_images(images)]
+        for frame in named:
+            _existing(frame.labels, frame.image)
+        return named
     if not isinstance(node, str):
         raise UserError(f"{key} must be a folder, or {{images: folder, labels: folder}}, got {node!r}")
     root = Path(node)
@@ -65,7 +71,12 @@ def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
     if (root / "leftImg8bit").is_dir():
         found = find_images(root / "leftImg8bit" / split)
         return labels_of([path for path in found if path.name.endswith("_leftImg8bit.png")], key)
-    return labels_of(find_images(root / "images" if (root / "images").is_dir() else root), key)
+    if not (root / "images").is_dir():
+        return labels_of(find_images(root), key)
+    frames = labels_of(find_images(root / "images"), key)
+    kept, skipped = usable({frame.image: frame.labels for frame in frames})
+    announce(skipped)
+    return [frame for frame in frames if frame.image in kept]
 
 
 def labels_of(images: Sequence[Path], key: str = "data") -> list[Frame]:
@@ -73,7 +84,30 @@ def labels_of(images: Sequence[Path], key: str = "data") -> list[Frame]:
 
     Raises UserError if they lie in none of the known layouts, or if a class map is missing.
     """
-    return [_frame(image, key) for image in images]
+    frames = []
+    for image in images:
+        frame = expected_frame(image)
+        if frame is None:
+            raise UserError(f"{key}: {image} has no class map; a labelled set is {_LAYOUTS}")
+        _existing(frame.labels, image)
+        frames.append(frame)
+    return frames
+
+
+def expected_frame(image: Path) -> Frame | None:
+    """The frame of an image by the layout its path shows, whether or not its class map exists; None without layout."""
+    parts = image.parts
+    for index in range(len(parts) - 1, -1, -1):
+        base = Path(*parts[:index]) if index else Path()
+        below = Path(*parts[index + 1 :])
+        if parts[index] == "leftImg8bit":
+            return _cityscapes(image, base, below)
+        if parts[index] == "images" and (base / "labels").is_dir():
+            return _paired(image, base / "images", base / "labels", base)
+        labels = base / f"{parts[index]}_labels"
+        if index < len(parts) - 1 and labels.is_dir():
+            return _paired(image, base / parts[index], labels, base)
+    return None
 
 
 def home(images: Sequence[Path]) -> Path:
@@ -90,39 +124,23 @@ def digest(frames: Sequence[Frame]) -> str:
     sha = hashlib.sha256()
     for frame in frames:
         for path in (frame.image, frame.labels):
-            sha.update(f"{path.name} ".encode())
+            sha.update(os.fsencode(f"{path.name} "))
             sha.update(hashlib.sha256(path.read_bytes()).digest())
     return sha.hexdigest()[:12]
 
 
-def _frame(image: Path, key: str) -> Frame:
-    parts = image.parts
-    for index in range(len(parts) - 1, -1, -1):
-        base = Path(*parts[:index]) if index else Path()
-        below = Path(*parts[index + 1 :])
-        if parts[index] == "leftImg8bit":
-            return _cityscapes(image, base, below)
-        if parts[index] == "images" and (base / "labels").is_dir():
-            return _paired(image, base / "images", base / "labels", base)
-        labels = base / f"{parts[index]}_labels"
-        if index < len(parts) - 1 and labels.is_dir():
-            return _paired(image, base / parts[index], labels, base)
-    raise UserError(f"{key}: {image} has no class map; a labelled set is {_LAYOUTS}")
-
-
 def _paired(image: Path, images: Path, labels: Path, base: Path) -> Frame:
     path = (labels / image.relative_to(images)).with_suffix(".png")
-    return Frame(image, _existing(path, image), (path,), base)
+    return Frame(image, path, (path,), base)
 
 
 def _cityscapes(image: Path, base: Path, below: Path) -> Frame:
     stem = image.name.removesuffix("_leftImg8bit.png")
     folder = base / "gtFine" / below.parent
-    path = _existing(folder / f"{stem}_gtFine_labelIds.png", image)
+    path = folder / f"{stem}_gtFine_labelIds.png"
     return Frame(image, path, tuple(sorted(folder.glob(f"{stem}_gtFine_*"))), base)
 
 
-def _existing(path: Path, image: Path) -> Path:
+def _existing(path: Path, image: Path) -> None:
     if not path.is_file():
         raise UserError(f"{path}: the class map of {image} is missing; complete the set or remove the image")
-    return path

@@ -9,7 +9,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from src.data.datamodule import MOST_WORKERS, leave_interrupts_to_the_parent
+from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.images import Pixels, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
@@ -112,7 +112,7 @@ class LabelledData(LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
-            worker_init_fn=leave_interrupts_to_the_parent,
+            worker_init_fn=leave_signals_to_the_parent,
         )
 
     def state_dict(self) -> dict[str, int]:

@@ -1,14 +1,13 @@
 """Classes of a data set: which ids its class maps hold, their names and colours, and what is left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from src.data.images import Pixels
+from src.data.images import Pixels, open_image
 from src.errors import UserError, did_you_mean
 
 IGNORE = 255
@@ -55,6 +54,10 @@ class LabelTable:
         """Number of classes."""
         return len(self.names)
 
+    def unknown(self, ids: Iterable[int]) -> list[int]:
+        """Those ids that are neither a class's nor void."""
+        return [identity for identity in ids if not self._known[identity]]
+
     def encode(self, ids_HW: NDArray[np.uint8]) -> ClassMap:
         """Ids as in the files -> train ids."""
         return np.asarray(self._train_ids[ids_HW])
@@ -69,24 +72,21 @@ class LabelTable:
         Raises UserError if the file is missing, unreadable, a picture of colours, or holds an id that the table does
         not know, or no class at all.
         """
-        ids = _ids(path)
-        if not self._known[ids].all():
-            strange = ", ".join(map(str, np.unique(ids[~self._known[ids]])))
-            raise UserError(f"{path}: the label table knows no id {strange}; choose another with labels=")
+        ids = read_ids(path)
+        strange = self.unknown(np.unique(ids).tolist())
+        if strange:
+            named = ", ".join(map(str, strange))
+            raise UserError(f"{path}: the label table knows no id {named}; choose another with labels=")
         labels = self.encode(ids)
         if (labels == IGNORE).all():
             raise UserError(f"{path}: holds none of the classes of this label table; choose another with labels=")
         return labels
 
 
-def _ids(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as file:
-            mode, ids = file.mode, np.asarray(file)
-    except FileNotFoundError:
-        raise UserError(f"{path}: the class map is missing; every image needs one") from None
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: cannot be read as a class map; mend or remove the file") from error
+def read_ids(path: Path) -> NDArray[np.uint8]:
+    """The ids of a class map as they are, whatever table they belong to; raises UserError as LabelTable.read does."""
+    with open_image(path, "class map") as file:
+        mode, ids = file.mode, np.asarray(file)
     if ids.ndim != 2:
         raise UserError(f"{path}: holds colours (mode {mode}), not class ids; convert it to a grey or palette PNG")
     if ids.dtype == bool or ids.min() < 0 or ids.max() > 255:

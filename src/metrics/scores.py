@@ -21,8 +21,8 @@ from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 log = logging.getLogger(__name__)
 
-LARGEST = 8192
-"""Side in pixels of the squares; a set of larger ones fits into no memory."""
+SMALLEST, LARGEST = 16, 8192
+"""Side in pixels of the squares: what leaves SWD patches to draw, and what a set of fits into a memory."""
 
 
 class Scores:
@@ -65,7 +65,7 @@ class Scores:
         if side > LARGEST:
             raise UserError(f"metrics.scores.side must be <= {LARGEST}, got {side}")
         for name, value, least in (
-            ("side", side, 16),
+            ("side", side, SMALLEST),
             ("batch_size", batch_size, 1),
             ("kid_subsets", kid_subsets, 1),
             ("kid_subset_size", kid_subset_size, 2),

@@ -14,6 +14,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from src.data.labelled_data import LabelledSample
 from src.data.labels import IGNORE
 from src.errors import UserError
+from src.modules.finite import FiniteTerms, demand_finite
+from src.modules.log_interval import log_interval
 from src.modules.schedule import polynomial_decay
 
 
@@ -36,6 +38,7 @@ class Segmentation(LightningModule):
         self.optimizer = optimizer
         self.power = power
         self.batches = 0
+        self.finite = FiniteTerms()
         self._started, self._seconds_before = time.monotonic(), 0.0
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -52,10 +55,16 @@ class Segmentation(LightningModule):
         loss = total / (labels != IGNORE).sum().clamp(min=1)
         self.batches += 1
         self.log("train/cross_entropy", loss.detach())
+        self.finite.note({"cross_entropy": loss.detach()}, self.batches)
+        # reading makes a GPU wait for what is queued; there the log does so anyway
+        if self.device.type == "cpu" or self.batches % log_interval(self.trainer) == 0:
+            self.finite.demand()
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the number of batches and the seconds spent."""
+        """Keep the number of batches and the seconds; raises UserError for a loss or weights that are not finite."""
+        self.finite.demand()
+        demand_finite(checkpoint, self.batches)
         checkpoint["batches"] = self.batches
         checkpoint["seconds"] = self.seconds()
 

@@ -17,11 +17,16 @@ from src.methods.base import Batch, Method
 from src.metrics.coverage import coverage, mean_distance
 from src.modules.average import WeightAverage
 from src.modules.cuda_graph import CudaGraph
+from src.modules.finite import FiniteTerms, demand_finite
+from src.modules.log_interval import log_interval
 from src.modules.schedule import linear_decay
 
 
 class Translation(LightningModule):
     """Manual optimisation: D terms -> step, and G terms with D frozen -> step; each term logged under its own name.
+
+    A term that is NaN or infinite ends training: after its batch on a CPU, at the next entry of the log on a GPU
+    (`trainer.log_every_n_steps`), and always before a checkpoint is written.
 
     Args:
         method: what is trained.
@@ -63,6 +68,7 @@ class Translation(LightningModule):
         self.cuda_graph = CudaGraph(self._update, lambda: method.settled) if cuda_graph else None
         self._started, self._seconds_before = time.monotonic(), 0.0
         self.batches = 0  # of all epochs; Lightning's global_step counts optimiser steps, two a batch
+        self.finite = FiniteTerms()
 
     def check(self, trainer: Trainer, batches: int) -> None:
         """Refuse, before anything is written, what cannot be trained so.
@@ -161,7 +167,12 @@ class Translation(LightningModule):
         return optimizers
 
     def _log_terms(self, terms: dict[str, Tensor], state: Any) -> None:
-        self._log_mean({f"train/{name}": term for name, term in terms.items()})
+        means = self._log_mean({f"train/{name}": term for name, term in terms.items()})
+        # the means are those of all ranks, so all of them stop at the same batch
+        self.finite.note({name: means[f"train/{name}"] for name in terms}, self.batches)
+        # reading makes a GPU wait for what is queued; there the log does so anyway
+        if self.device.type == "cpu" or self.batches % log_interval(self.trainer) == 0:
+            self.finite.demand()
         places = getattr(state, "places", None)
         if places is None or self.batches % log_interval(self.trainer):
             return
@@ -174,11 +185,13 @@ class Translation(LightningModule):
             }
             self._log_mean({name: torch.as_tensor(value, device=self.device) for name, value in values.items()})
 
-    def _log_mean(self, values: dict[str, Tensor]) -> None:
+    def _log_mean(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         # over ranks: each has seen its share of the joint batch, and one message serves all values. Stacked, they are
         # copies as well: a recorded step overwrites its results
-        means = self.trainer.strategy.reduce(torch.stack(list(values.values())), reduce_op="mean")
-        self.log_dict(dict(zip(values, means, strict=True)))
+        reduced = self.trainer.strategy.reduce(torch.stack(list(values.values())), reduce_op="mean")
+        means = dict(zip(values, reduced, strict=True))
+        self.log_dict(means)
+        return means
 
     def on_train_epoch_end(self) -> None:
         """Step the schedules."""
@@ -189,7 +202,9 @@ class Translation(LightningModule):
             scheduler.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the number of batches and the seconds spent."""
+        """Keep the number of batches and the seconds; raises UserError for terms or weights that are not finite."""
+        self.finite.demand()
+        demand_finite(checkpoint, self.batches)
         checkpoint["batches"] = self.batches
         checkpoint["seconds"] = self.seconds()
 
@@ -201,12 +216,6 @@ class Translation(LightningModule):
     def seconds(self) -> float:
         """Wall time of the run so far, over all its starts."""
         return self._seconds_before + time.monotonic() - self._started
-
-
-def log_interval(trainer: Trainer) -> int:
-    """Batches between two entries of a log; Lightning sets the attribute without declaring it."""
-    interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-    return interval
 
 
 def _require_grad(parameters: Iterable[nn.Parameter], required: bool) -> None:

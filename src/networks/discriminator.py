@@ -7,25 +7,30 @@ from src.networks.resample import BlurDown
 
 
 class Discriminator(nn.Module):
-    """Three halvings, two more convolutions; 2,764,737 parameters at width 64.
+    """Halvings, then two more convolutions; with three, 2,764,737 parameters at width 64.
 
-    Each verdict sees 84 x 84 pixels with blur-pooling, 70 x 70 without.
+    Each verdict sees 84 x 84 pixels with three halvings and blur-pooling, 70 x 70 without blur-pooling.
 
     Args:
         width: channels after the first convolution (64 in the paper).
+        halvings: of height and width (3 in the paper); each verdict sees about half as far with one fewer.
         blur: blur-pooled halving as in CUT; False gives CycleGAN's strided convolutions.
         init: of the weights, see `initialise`.
         gain: of `init`.
     """
 
-    def __init__(self, *, width: int, blur: bool, init: Init, gain: float) -> None:
+    def __init__(self, *, width: int, halvings: int, blur: bool, init: Init, gain: float) -> None:
         super().__init__()
         if not 1 <= width <= WIDEST:
             raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
+        if halvings < 1:
+            raise ValueError(f"discriminator.halvings must be >= 1, got {halvings}")
+        self.least = 4 * 2**halvings  # pixels a side
         layers: list[nn.Module] = []
         before = 3
-        for stage, channels in enumerate((width, 2 * width, 4 * width, 8 * width)):
-            halve = stage < 3
+        for stage in range(halvings + 1):
+            channels = width * 2 ** min(stage, 3)
+            halve = stage < halvings
             layers.append(nn.Conv2d(before, channels, 4, stride=2 if halve and not blur else 1, padding=1))
             if stage > 0:
                 layers.append(nn.InstanceNorm2d(channels))
@@ -39,7 +44,8 @@ class Discriminator(nn.Module):
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
         """Images [B, 3, H, W] in [-1, 1] -> logits [B, 1, h, w], real towards 1 and fake towards 0."""
-        if min(image_B3HW.shape[-2:]) < 32:
-            raise ValueError(f"the discriminator needs at least 32x32 pixels, got {tuple(image_B3HW.shape[-2:])}")
+        if min(image_B3HW.shape[-2:]) < self.least:
+            size = f"{self.least}x{self.least}"
+            raise ValueError(f"the discriminator needs at least {size} pixels, got {tuple(image_B3HW.shape[-2:])}")
         logits: Tensor = self.body(image_B3HW)
         return logits

@@ -89,6 +89,7 @@ def folder_instead(path: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [garbage, nothing, half, bomb, zipped_bomb, huge_header])
 def test_a_checkpoint_that_is_none_is_not_continued(spoil: Callable[[Path], None], spoilt: Path):
+    (spoilt / "metrics.json").unlink()  # a finished run is not continued anyway
     spoil(spoilt / "last.ckpt")
     before = listing(spoilt)
     assert_refused(run("train", [f"resume={spoilt}"]), r"^.*last\.ckpt: not a readable checkpoint")
@@ -151,6 +152,7 @@ def test_weights_that_are_no_numbers_are_not_used(spoilt: Path, frames: Path, tm
     ],
 )
 def test_a_checkpoint_of_another_network_is_not_continued(change: dict[str, Any], message: str, spoilt: Path):
+    (spoilt / "metrics.json").unlink()
     saved = runs.load_config(spoilt)
     merged = OmegaConf.merge(saved, change)
     if "generator" in change:

@@ -212,7 +212,7 @@ ALONE = [
     ("content", "run=nowhere judge=j", r"^nowhere: not a run folder, config\.yaml is missing"),
     ("study", "seeds=[]", r"^seeds must name at least one seed, each once, got \[\]$"),
     ("study", "seeds=[1,1]", r"^seeds must name at least one seed, each once, got \[1, 1\]$"),
-    ("study", "data=folders data.root=nowhere", "^nowhere/trainA: no such folder; check the path$"),
+    ("study", "data=folders data.root=nowhere", "nowhere/trainA: no such folder, nor .*check"),
     ("dashboard", "entity=team scores=[kit]", r"^scores: no score is called 'kit'.*did you mean kid\?$"),
     ("dashboard", "project=p", r"^entity has no default; give it: entity=\.\.\.$"),
     ("report", "nowhere", "^nowhere: no such folder; name run folders or a sweep$"),

@@ -52,10 +52,10 @@ def vanish(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (vanish, "no such folder; check the path"),
+        (vanish, "no such folder; check data.root and data.layout"),
         (empty, "no images there; looked for .png, .jpg"),
         (hide, "no images there; looked for .png, .jpg"),
-        (become_a_file, "no such folder; check the path"),
+        (become_a_file, "no such folder; check data.root and data.layout"),
     ],
 )
 def test_training_needs_its_four_folders(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import find_images, read_image, write_image
+from src.data.images import find_images, image_size, read_image, write_image
 from src.errors import UserError
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
@@ -101,12 +101,34 @@ def test_a_vanished_file_is_said(tmp_path: Path):
         read_image(tmp_path / "gone.png")
 
 
-def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("limit", [RGB[..., 0].size // 3, RGB[..., 0].size - 1])
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int):
     path = tmp_path / "bomb.png"
     Image.fromarray(RGB).save(path)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(UserError, match=r"bomb\.png: cannot be read"):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # Pillow refuses from twice that on, and warns below
+    with pytest.raises(UserError, match=r"bomb\.png: has more than 89 megapixels"):
         read_image(path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_the_size_of_the_upright_picture_is_known_from_its_header(tmp_path: Path, suffix: str):
+    for orientation in (1, 6):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / f"{orientation}.{suffix}"
+        Image.fromarray(RGB).save(path, exif=exif)
+        height, width = read_image(path).shape[:2]
+        assert image_size(path) == (width, height)
+
+
+def test_a_png_cut_short_is_noticed_without_decoding_it(tmp_path: Path):
+    Image.fromarray(RGB).save(tmp_path / "cut.png")
+    whole = (tmp_path / "cut.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[:-4])
+    with pytest.raises(UserError, match=r"cut\.png: cannot be read as an image \(cut short\)"):
+        image_size(tmp_path / "cut.png", to_its_end=True)
+    (tmp_path / "cut.png").write_bytes(whole + b"appended")
+    image_size(tmp_path / "cut.png", to_its_end=True)
 
 
 def test_writing_leaves_the_whole_file_and_no_other(tmp_path: Path):

@@ -40,7 +40,7 @@ def test_cityscapes_has_splits_and_several_files_a_frame(tmp_path: Path):
 
 
 def test_playing_for_data_keeps_both_folders_side_by_side(tmp_path: Path):
-    touch(tmp_path / "images/00001.png", tmp_path / "labels/00001.png")
+    write_pair(tmp_path / "images", tmp_path / "labels", "00001", 0)
     (frame,) = labelled_set(str(tmp_path), "train", "train")
     assert (frame.labels, frame.base) == (tmp_path / "labels/00001.png", tmp_path)
     assert home([frame.image]) == tmp_path

@@ -215,7 +215,7 @@ def test_a_continued_run_continues_the_same_run_on_the_same_axis(
 ):
     cfg = config(*overrides(root, *OFFLINE, "callbacks.checkpoint.every_n_batches=1"))
     with monkeypatch.context() as patch:
-        patch.setattr("src.train.Progress", lambda: StopAfter(5))
+        patch.setattr("src.fitting.Progress", lambda: StopAfter(5))
         with pytest.raises(Interrupted, match="after batch 6"):
             train(cfg, tmp_path)
     train(cfg, tmp_path, resume=True)

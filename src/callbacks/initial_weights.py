@@ -1,0 +1,90 @@
+"""Weights of an earlier run to start a new one from; everything else of the new run is fresh."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+
+from src import runs
+from src.errors import UserError
+
+_ATTENTION = "H.attention."
+
+
+class InitialWeights(Callback):
+    """Knows which file a run started from, over a resume too, when the file may be gone."""
+
+    def __init__(self) -> None:
+        self._sha256: str | None = None
+
+    def take(self, method: nn.Module, source: Path, *, say: bool) -> None:
+        """Give a fresh method the weights of `source`; see `take_weights`.
+
+        Args:
+            method: changed in place.
+            source: a run folder, or a weights.safetensors.
+            say: print on stderr what was taken and what starts fresh.
+        """
+        path = source / runs.WEIGHTS if source.is_dir() else source
+        line = take_weights(method, path)
+        self._sha256 = runs.sha256(path)
+        if say:
+            print(line, file=sys.stderr)
+
+    def protocol(self) -> dict[str, object]:
+        """`init_from_sha256`, of the file; nothing for a run that started from its seed."""
+        return {} if self._sha256 is None else {"init_from_sha256": self._sha256}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The file's hash."""
+        return {"sha256": self._sha256}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._sha256 = state_dict["sha256"]
+
+
+def take_weights(method: nn.Module, path: Path) -> str:
+    """Copy into a method what a weights file holds under the same names; says in one line what that was.
+
+    Networks (G, D, H, ...) that only one of the two has stay as they are, so CUT may start from a CycleGAN's G. So does
+    attention unless all of its weights fit: another module has weights of another meaning. The average is left; it
+    starts anew from the weights.
+
+    Args:
+        method: changed in place.
+        path: of a weights.safetensors.
+
+    Raises UserError, naming the first key that differs, if a network is there but of another architecture, or if
+    there is no G.
+    """
+    saved = {key: value for key, value in runs.load_tensors(path).items() if not key.startswith(runs.AVERAGE)}
+    own = {key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)}
+    shared = {_part(key) for key in saved} & {_part(key) for key in own}
+    if "G" not in shared:
+        raise UserError(f"method.init_from: {path} holds no generator; name a run folder or its {runs.WEIGHTS}")
+    fresh = sorted({_part(key) for key in own} - shared)
+    if {k: v.shape for k, v in saved.items() if _attends(k)} != {k: v.shape for k, v in own.items() if _attends(k)}:
+        if any(_attends(key) and _part(key) in shared for key in own):
+            fresh.append("attention")
+        saved, own = ({k: v for k, v in tensors.items() if not _attends(k)} for tensors in (saved, own))
+    of_shared = [key for key in {**own, **saved} if _part(key) in shared]
+    for key in of_shared:
+        there, here = (tuple(tensors[key].shape) if key in tensors else None for tensors in (saved, own))
+        if there != here:
+            raise UserError(
+                f"method.init_from: {path} is of another architecture: {key} is {there or 'missing'} there and "
+                f"{here or 'missing'} here; repeat the settings of its run"
+            )
+    method.load_state_dict({key: saved[key] for key in of_shared}, strict=False)
+    return f"init_from: {', '.join(sorted(shared))} from {path}; fresh: {', '.join(fresh) or 'nothing'}"
+
+
+def _part(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _attends(key: str) -> bool:
+    return key.startswith(_ATTENTION)

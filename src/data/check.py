@@ -1,0 +1,123 @@
+"""Count and verify a data set: every file is read, nothing is written; exit code 1 if it cannot be trained on.
+
+python -m src.data.check data=gta2cityscapes data.root=/datasets
+"""
+
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("check")  # before the imports below, which take seconds
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from src import runs, schema
+from src.command import entry
+from src.data.labels import LabelTable
+from src.data.survey import Finding, duplicates, orphans, summary, survey
+from src.errors import UserError
+from src.training_set import domains
+
+SHOWN = 10
+
+schema.register()
+
+
+@entry("check")
+def main(config: schema.CheckConfig) -> None:
+    """Entry point: a table on stderr, JSON on stdout; a user's mistake becomes one line and exit code 1."""
+    report = check(config)
+    _show(report)
+    print(json.dumps(report))
+    if not report["trainable"]:
+        sys.exit(1)
+
+
+def check(config: schema.CheckConfig) -> dict[str, Any]:
+    """What the set holds, and what is wrong with it; "trainable" says whether src.train would read all its images.
+
+    Raises UserError if its files cannot even be listed.
+    """
+    workers = os.cpu_count() or 1 if config.workers is None else config.workers
+    if workers < 1:
+        raise UserError(f"workers must be >= 1, got {workers}")
+    table = runs.build(config.labels, "labels")
+    assert isinstance(table, LabelTable)
+    listed = domains(config.data)
+    parts = listed.parts()
+    found: dict[str, list[Finding]] = {}
+    with tqdm(total=sum(map(len, parts.values())), unit="file", leave=False) as bar:
+        for name, files in parts.items():
+            bar.set_description(f"reading {name}")
+            found[name] = []
+            for finding in survey(files, quick=config.quick, workers=workers):
+                found[name].append(finding)
+                bar.update()
+    summaries = {name: summary(findings, table) for name, findings in found.items()}
+    return {
+        "trainable": not any(part["unreadable"] for part in summaries.values()),
+        "decoded": not config.quick,
+        "root": None if config.data.root is None else str(Path(config.data.root).absolute()),
+        "parts": summaries,
+        "skipped": [entry.reason for entry in listed.skipped],
+        "duplicates": duplicates(found),
+        "orphans": orphans([*(path for files in parts.values() for path in files), *(s.image for s in listed.skipped)]),
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    table = Table("", *report["parts"], title=report["root"])
+    parts = list(report["parts"].values())
+    for row in ("files", "readable", "labelled"):
+        table.add_row(row, *(str(part[row]) for part in parts))
+    for row in ("sizes", "channels"):
+        table.add_row(row, *(_most(part[row]) for part in parts))
+    console.print(table)
+    for title, lines in _remarks(report):
+        if lines:
+            console.print(f"{title} ({len(lines)}):")
+            for line in lines[:SHOWN]:
+                console.print(f"  {line}", markup=False)
+            if len(lines) > SHOWN:
+                console.print(f"  and {len(lines) - SHOWN} more, all in the JSON")
+    depth = "all files decoded" if report["decoded"] else "headers only, pictures not decoded"
+    verdict = (
+        "can be trained on" if report["trainable"] else "cannot be trained on: mend or remove the unreadable images"
+    )
+    console.print(f"{verdict} ({depth})")
+
+
+def _remarks(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    parts = report["parts"]
+    unknown = [
+        f"{name}: id {identity} in {count} class maps"
+        for name, part in parts.items()
+        for identity, count in part["unknown_ids"].items()
+    ]
+    return [
+        ("unreadable images", [line for part in parts.values() for line in part["unreadable"]]),
+        ("skipped frames", report["skipped"]),
+        ("class maps that cannot be used", [line for part in parts.values() for line in part["label_faults"]]),
+        ("ids that the label table does not know, choose another with labels=", unknown),
+        ("class maps without an image", report["orphans"]),
+        ("same picture in several parts", [" = ".join(group) for group in report["duplicates"]]),
+        ("images of one colour", [line for part in parts.values() for line in part["one_colour"]]),
+    ]
+
+
+def _most(counts: dict[str, int]) -> str:
+    items = list(counts.items())
+    lines = [f"{value}: {count}" for value, count in items[:3]]
+    return "\n".join(lines + ([f"and {len(items) - 3} more"] if len(items) > 3 else []))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Continuing a run: its own configuration, the checkpoint it goes on from, and what a kill has left lying."""
+
+import sys
+import zipfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from src import launch, runs
+from src.errors import UserError
+
+CHECKPOINTS = (runs.CHECKPOINT, runs.PREVIOUS)
+
+
+def begun(folder: Path) -> bool:
+    """Whether a run in `folder` has come as far as a checkpoint."""
+    return any((folder / name).is_file() for name in CHECKPOINTS)
+
+
+def refuse_second_run(folder: Path) -> None:
+    """Raise UserError if `folder` already holds a run worth keeping."""
+    if begun(folder) or (folder / runs.WEIGHTS).exists():
+        raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
+
+
+def saved_config(
+    folder: Path, config: DictConfig, free: Collection[str], choices: Mapping[str, Collection[str]]
+) -> DictConfig:
+    """The configuration of the run that `resume=` names, with what may change taken from the command line.
+
+    Args:
+        folder: of the run.
+        config: as the command line has composed it.
+        free: keys that may change.
+        choices: overrides of a group that may be given, and the keys they decide.
+
+    Raises UserError if anything else was asked for, or if there is no run.
+    """
+    if launch.in_sweep():
+        raise UserError("resume continues one run at a time; leave out -m")
+    task = HydraConfig.get().overrides.task
+    keys = {item.partition("=")[0]: item for item in task}
+    others = [item for key, item in keys.items() if item not in choices and key not in {"resume", *free}]
+    if others:
+        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
+    if not any(folder.iterdir()):
+        folder.rmdir()  # Hydra has just made it
+        raise UserError(f"resume={folder}: no such run folder; check the path")
+    saved = runs.load_config(folder)
+    decided = {key for item in task for key in choices.get(item, ())}
+    for key in (keys.keys() & set(free)) | decided:
+        OmegaConf.update(saved, key, OmegaConf.select(config, key))
+    return saved
+
+
+def finished(folder: Path) -> dict[str, float] | None:
+    """The scores of a run that has them, said in one line; None for one that is to go on."""
+    if not (folder / runs.METRICS).is_file():
+        return None
+    metrics, protocol = runs.load_metrics(folder)
+    _say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
+    return metrics
+
+
+def checkpoint(folder: Path) -> Path | None:
+    """What the run in `folder` goes on from; None if it has never come so far as to write it.
+
+    A damaged or missing last.ckpt is passed over for the one before, in one line. Temporary files are swept.
+
+    Raises UserError if a checkpoint cannot be read, or if none of them is whole.
+    """
+    if launch.is_first():
+        for path in folder.rglob(".*.part"):  # whoever wrote them was killed
+            path.unlink(missing_ok=True)
+    wrong: list[str] = []
+    for name in CHECKPOINTS:
+        path = folder / name
+        found = _batches(path)
+        if isinstance(found, int):
+            if wrong:
+                _say(f"{'; '.join(wrong)}; going on from {path}, after batch {found}")
+            return path
+        wrong.append(found)
+    if begun(folder) or (folder / runs.WEIGHTS).exists():
+        raise UserError(f"{'; '.join(wrong)}; nothing to continue from, start a new run")
+    _say(f"{folder}: stopped before its first checkpoint; starting from the beginning")
+    return None
+
+
+def _batches(path: Path) -> int | str:
+    """After which batch a checkpoint was written, or what is wrong with it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            torn = archive.testzip()  # torch checks no sums
+        if torn is not None:
+            return f"{path}: not a readable checkpoint (damaged)"
+        batches: Any = torch.load(path, map_location="meta", weights_only=True)["batches"]
+    except FileNotFoundError:
+        return f"{path}: missing"
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); mend that and try again") from error
+    except Exception as error:
+        reason = "empty" if path.stat().st_size == 0 else "torn" if isinstance(error, zipfile.BadZipFile) else "foreign"
+        return f"{path}: not a readable checkpoint ({reason})"
+    return batches if isinstance(batches, int) else f"{path}: not a readable checkpoint (foreign)"
+
+
+def _say(line: str) -> None:
+    if launch.is_first():
+        print(line, file=sys.stderr)

@@ -1,0 +1,116 @@
+"""src.data.check counts what is there and names what is wrong, in sets whose faults are known."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data.check import check
+from src.data.images import write_image
+from src.errors import UserError
+from tests.conftest import CONF
+from tests.labelled import composed, streets, write_pair
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return streets(tmp_path_factory.mktemp("check") / "streets")
+
+
+def checked(root: Path, *overrides: str) -> dict[str, Any]:
+    return check(composed("check", f"data.root={root}", "workers=2", *overrides))
+
+
+def pairs(root: Path) -> Path:
+    """Folders of frames with CamVid class maps in the target."""
+    for number, name in enumerate(("trainA", "trainB", "testA", "testB")):
+        for index in range(3):
+            seed = 10 * number + index
+            write_pair(root / name, root / f"{name}_labels", f"{index}", seed, (40, 48 + index))
+    return root
+
+
+def test_the_built_in_set_is_counted_and_in_order(shared: Path):
+    report = checked(shared)
+    assert report["trainable"]
+    counts = {"x_train": 4, "y_train": 4, "x_val": 1, "y_val": 2}
+    for name, count in counts.items():
+        part = report["parts"][name]
+        assert (part["files"], part["readable"], part["labelled"]) == (count, count, count)
+        assert part["sizes"] == {"224x128": count}
+        assert part["channels"] == {"RGB": count}
+        assert not any(part[key] for key in ("unknown_ids", "one_colour", "unreadable", "label_faults"))
+    assert report["skipped"] == report["duplicates"] == report["orphans"] == []
+
+
+def test_every_fault_is_found_and_named(tmp_path: Path):
+    root = pairs(tmp_path)
+    (root / "trainA/1.png").write_bytes((root / "trainA/1.png").read_bytes()[:90])
+    (root / "trainB_labels/0.png").unlink()
+    Image.fromarray(np.zeros((3, 4), np.uint8)).save(root / "trainB_labels/1.png")
+    Image.fromarray(np.full((40, 50), 77, np.uint8)).save(root / "trainB_labels/2.png")
+    Image.fromarray(np.zeros((3, 4), np.uint8)).save(root / "trainB_labels/lost.png")
+    write_image(root / "testA/0.png", np.full((20, 30, 3), 9, np.uint8))
+    with Image.open(root / "trainB/2.png") as image:
+        image.save(root / "testB/again.webp", lossless=True)  # other bytes, same pixels
+    report = checked(root, "data=folders", "labels=camvid")
+    parts = report["parts"]
+    assert not report["trainable"]
+    (unreadable,) = parts["x_train"]["unreadable"]
+    assert unreadable.startswith(f"{root}/trainA/1.png: cannot be read as an image")
+    assert (parts["x_train"]["files"], parts["x_train"]["readable"]) == (3, 2)
+    missing, size = parts["y_train"]["label_faults"]
+    assert missing == f"{root}/trainB_labels/0.png: the class map of {root}/trainB/0.png is missing"
+    assert size == f"{root}/trainB_labels/1.png: is 4x3, its image 49x40"
+    assert parts["y_train"]["labelled"] == 1
+    assert parts["y_train"]["unknown_ids"] == {"77": 1}
+    assert parts["y_train"]["sizes"] == {"48x40": 1, "49x40": 1, "50x40": 1}
+    assert parts["x_val"]["one_colour"] == [f"{root}/testA/0.png"]
+    assert report["duplicates"] == [[f"{root}/trainB/2.png", f"{root}/testB/again.webp"]]
+    assert report["orphans"] == [f"{root}/trainB_labels/lost.png"]
+    quick = checked(root, "data=folders", "labels=camvid", "quick=true")
+    assert not quick["trainable"]  # the file's end is missing
+    assert quick["duplicates"] == []
+    assert quick["parts"]["y_train"]["label_faults"] == [missing, size]
+
+
+def test_what_only_decoding_finds_is_left_to_the_whole_check(tmp_path: Path):
+    root = pairs(tmp_path)
+    content = bytearray((root / "trainA/1.png").read_bytes())
+    content[content.index(b"IDAT") + 10] ^= 255
+    (root / "trainA/1.png").write_bytes(content)
+    assert checked(root, "data=folders", "labels=camvid", "quick=true")["trainable"]
+    assert not checked(root, "data=folders", "labels=camvid")["trainable"]
+
+
+def test_all_missing_places_are_named_with_where_they_were_looked_for(tmp_path: Path):
+    (tmp_path / "cityscapes/leftImg8bit/val").mkdir(parents=True)
+    with pytest.raises(UserError) as raised:
+        checked(tmp_path, "data=gta2cityscapes")
+    message = str(raised.value)
+    assert f"{tmp_path}/playing_for_data/images: no such folder" in message
+    assert f"{tmp_path}/cityscapes/leftImg8bit/train;" in message
+    assert "leftImg8bit/val" not in message
+    assert "DATASETS.md" in message
+    with pytest.raises(UserError, match="workers must be >= 1, got 0"):
+        checked(tmp_path, "workers=0")
+
+
+def test_the_command_prints_json_a_table_and_a_verdict(tmp_path: Path):
+    root = pairs(tmp_path)
+    (root / "testB/2.png").write_bytes(b"")
+    command = [sys.executable, "-m", "src.data.check", "data=folders", f"data.root={root}", "labels=camvid"]
+    done = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True)
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["root"] == str(root)
+    assert report["parts"]["y_val"]["readable"] == 2
+    assert "unreadable images (1):" in done.stderr
+    assert f"{root}/testB/2.png: cannot be read as an image" in done.stderr
+    assert "cannot be trained on" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,183 @@
+"""What a run goes on from: damaged, missing and left-over files, and runs that have nothing left to do."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from src import resuming, runs
+from src.callbacks.checkpoint import Interrupted, WholeFileIO
+from src.errors import UserError
+from src.train import train
+from tests.faults import write_frames
+from tests.test_train import StopAfter, assert_equal_runs, tiny
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DictConfig]:
+    """Folders `whole`, finished, and `stopped` after batch 5 of 12, whose previous checkpoint is of batch 4."""
+    torch.set_num_threads(1)
+    base = tmp_path_factory.mktemp("resuming")
+    cfg = tiny(
+        write_frames(base / "frames"), "method=cyclegan", "method.pool=2", "callbacks.checkpoint.every_n_batches=2"
+    )
+    for name in ("whole", "stopped"):
+        (base / name).mkdir()
+    train(cfg, base / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("src.fitting.Progress", lambda: StopAfter(4))
+        with pytest.raises(Interrupted):
+            train(cfg, base / "stopped")
+    return base, cfg
+
+
+@pytest.fixture
+def stopped(base: tuple[Path, DictConfig], tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(base[0] / "stopped", tmp_path / "run"))
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def tear(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def spoil(path: Path) -> None:
+    """A block of zeros in the middle: the file opens, and torch alone would read it."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 512] = bytes(512)
+    path.write_bytes(content)
+
+
+def replace(path: Path) -> None:
+    torch.save({"weights": torch.zeros(3)}, path)
+
+
+DAMAGE = {delete: "missing", empty: "empty", tear: "torn", spoil: "damaged", replace: "foreign"}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+    damage, stopped: Path, capsys: pytest.CaptureFixture[str]
+):
+    damage(stopped / "last.ckpt")
+    assert resuming.checkpoint(stopped) == stopped / "previous.ckpt"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{stopped / 'last.ckpt'}: ")
+    assert DAMAGE[damage] in line
+    assert line.endswith(f"going on from {stopped / 'previous.ckpt'}, after batch 4")
+
+
+@pytest.mark.parametrize("damage", [delete, tear])
+def test_a_run_that_goes_on_from_the_checkpoint_before_ends_in_the_same_bits(
+    damage, base: tuple[Path, DictConfig], stopped: Path
+):
+    damage(stopped / "last.ckpt")
+    train(runs.load_config(stopped), stopped, resume=True)
+    assert_equal_runs(base[0] / "whole", stopped)
+
+
+def test_a_whole_checkpoint_needs_no_word(stopped: Path, capsys: pytest.CaptureFixture[str]):
+    assert resuming.checkpoint(stopped) == stopped / "last.ckpt"
+    assert capsys.readouterr().err == ""
+
+
+def test_two_damaged_checkpoints_are_one_clear_error(stopped: Path):
+    tear(stopped / "last.ckpt")
+    empty(stopped / "previous.ckpt")
+    with pytest.raises(
+        UserError, match=r"last.ckpt: .*torn.*previous.ckpt: .*empty.*; nothing to continue from"
+    ) as raised:
+        resuming.checkpoint(stopped)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_a_kill_has_left_lying_is_swept(stopped: Path):
+    left = [stopped / ".last.ckpt.part", stopped / ".weights.safetensors.0123456789ab.part"]
+    left.append(stopped / "images" / ".epoch_0001.png.part")
+    (stopped / "images").mkdir(exist_ok=True)
+    for path in left:
+        path.write_bytes(b"torn")
+    resuming.checkpoint(stopped)
+    assert not any(path.exists() for path in left)
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_the_one_before(tmp_path: Path):
+    last, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    torch.save({"batch": 1}, previous)
+    last.write_bytes(b"torn")
+    writer = WholeFileIO("previous.ckpt")
+    for batch, kept in ((3, 1), (4, 3), (5, 4)):
+        writer.save_checkpoint({"batch": batch}, last)
+        found = [torch.load(path, weights_only=True)["batch"] for path in (last, previous)]
+        assert found == [batch, kept]
+
+
+def test_a_checkpoint_that_was_read_is_kept_as_the_one_before(tmp_path: Path):
+    torch.save({"batch": 1}, tmp_path / "last.ckpt")
+    writer = WholeFileIO("previous.ckpt")
+    writer.load_checkpoint(tmp_path / "last.ckpt", weights_only=True)
+    writer.save_checkpoint({"batch": 2}, tmp_path / "last.ckpt")
+    assert torch.load(tmp_path / "previous.ckpt", weights_only=True) == {"batch": 1}
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    writer = WholeFileIO("previous.ckpt")
+    writer.save_checkpoint({"batch": 1}, tmp_path / "last.ckpt")
+
+    def full(checkpoint, file):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("src.callbacks.checkpoint.torch.save", full)
+    with pytest.raises(OSError, match="No space left"):
+        writer.save_checkpoint({"batch": 2}, tmp_path / "last.ckpt")
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True) == {"batch": 1}
+
+
+def test_a_run_stopped_before_its_first_checkpoint_starts_from_the_beginning(
+    base: tuple[Path, DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copy(base[0] / "whole/config.yaml", tmp_path)
+    train(runs.load_config(tmp_path), tmp_path, resume=True)
+    assert "stopped before its first checkpoint; starting from the beginning" in capsys.readouterr().err
+    assert_equal_runs(base[0] / "whole", tmp_path)
+
+
+def test_a_run_that_ended_before_it_was_scored_is_scored(base: tuple[Path, DictConfig], tmp_path: Path):
+    for name in ("config.yaml", "last.ckpt", "weights.safetensors"):
+        shutil.copy(base[0] / "whole" / name, tmp_path)
+    train(runs.load_config(tmp_path), tmp_path, resume=True)
+    assert_equal_runs(base[0] / "whole", tmp_path)
+    protocols = [runs.load_metrics(folder)[1] for folder in (base[0] / "whole", tmp_path)]
+    for key in ("batches", "epochs", "seed", "data_digest", "parameters"):
+        assert protocols[0][key] == protocols[1][key]
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(base: tuple[Path, DictConfig], capsys: pytest.CaptureFixture[str]):
+    folder = base[0] / "whole"
+    before = contents(folder)
+    kid = train(runs.load_config(folder), folder, resume=True)
+    streams = capsys.readouterr()
+    assert streams.err == f"{folder}: this run is finished, after batch 12; nothing was changed\n"
+    metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
+    assert json.loads(streams.out) == {"run": str(folder), **metrics}
+    assert kid == metrics["kid_efficientnet_lite0"]
+    assert contents(folder) == before
