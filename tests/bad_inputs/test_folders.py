@@ -240,6 +240,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_tears_no_file(
     assert not (tmp_path / "run" / name).exists()
 
 
+@pytest.mark.accepted
 def test_a_full_disk_keeps_the_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     runs.write(tmp_path / "metrics.json", b"old")
 
