@@ -2,7 +2,7 @@
 
 import torch
 
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 
 
 def device(accelerator: str) -> torch.device:
@@ -13,5 +13,6 @@ def device(accelerator: str) -> torch.device:
     accelerator = "cuda" if accelerator == "gpu" else accelerator
     if not there.get(accelerator, False):
         usable = ", ".join(name for name in there if there[name])
-        raise UserError(f"accelerator={accelerator}: not to be had here; use auto, {usable}")
+        near = "" if accelerator in there else did_you_mean(accelerator, [*there, "auto"])
+        raise UserError(f"accelerator={accelerator}: not to be had here; use auto, {usable}{near}")
     return torch.device(accelerator)

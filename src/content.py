@@ -14,40 +14,35 @@ from collections.abc import Sequence
 from heapq import heappushpop
 from pathlib import Path
 
-import hydra
 import torch
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from src import outlines, runs, schema, segmenter_runs
 from src.accelerator import device
+from src.command import entry
 from src.data.images import read_image, write_image
 from src.data.labelled import labels_of
 from src.data.labelled_data import read_labelled
 from src.data.labels import IGNORE
 from src.data.transforms import Transforms, to_pixels
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
 from src.training_set import domains
 from src.translate import translate_images
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 CONTENT, PICTURE = "content.json", "content.png"
 PREFIX = "content_"
 
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="content")
+@entry("content")
 def main(config: schema.ContentConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
-    try:
-        headline = content(config)
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+    headline = content(config)
     print(json.dumps({"run": config.run, **headline}))
 
 
@@ -59,7 +54,8 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     data = saved.get("data") if config.data is None else config.data
     listed = domains(data)
     if config.split not in ("train", "val"):
-        raise UserError(f"split={config.split}: no such split; choose train or val")
+        near = did_you_mean(config.split, ("train", "val"))
+        raise UserError(f"split={config.split}: no such split; choose train or val{near}")
     if config.worst < 1:
         raise UserError(f"worst must be >= 1, got {config.worst}")
     images = listed.x_train if config.split == "train" else listed.x_val

@@ -4,37 +4,30 @@ python -m src.dashboard entity=my-team
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hydra
-from hydra.errors import CompactHydraException
-
 from src import schema
-from src.errors import UserError
+from src.command import entry
+from src.errors import UserError, did_you_mean
 from src.metrics.direction import higher_is_better
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2.interface import PanelTypes
     from wandb_workspaces.workspaces import Workspace
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="dashboard")
+@entry("dashboard")
 def main(config: schema.DashboardConfig) -> None:
     """Entry point: saves the page, which needs an account, and prints its address."""
+    workspace = dashboard(config.entity, config.project, config.scores)
     try:
-        workspace = dashboard(config.entity, config.project, config.scores)
-        try:
-            workspace.save()
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"W&B did not take the dashboard ({reason}); log in with: wandb login") from error
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+        workspace.save()
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"W&B did not take the dashboard ({reason}); log in with: wandb login") from error
     print(workspace.url)
 
 
@@ -53,6 +46,13 @@ def dashboard(entity: str, project: str, scores: Sequence[str]) -> "Workspace":
         from wandb_workspaces.reports.v2 import interface as wr
     except ImportError as error:
         raise UserError("the dashboard needs the package wandb-workspaces; pip install -e '.[wandb]'") from error
+    families = ("kid", "fid", "is", "swd_unit", "swd_std", "content")
+    for score in scores:
+        if not any(score == family or score.startswith(f"{family}_") for family in families):
+            there = ", ".join(families)
+            raise UserError(
+                f"scores: no score is called {score!r}; they begin with {there}{did_you_mean(score, families)}"
+            )
     variant = wr.Config("variant")
     bars: list[PanelTypes] = []
     curves: list[PanelTypes] = []

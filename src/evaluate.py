@@ -11,8 +11,6 @@ if __name__ == "__main__":
 import json
 from pathlib import Path
 
-import hydra
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +19,7 @@ from tqdm import tqdm
 
 from src import runs, schema
 from src.accelerator import device
+from src.command import entry
 from src.data.images import find_images, read_image, shortest_side
 from src.data.transforms import to_tensor
 from src.errors import UserError
@@ -28,20 +27,15 @@ from src.metrics.cache import content_key
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import SMALLEST, Scores
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 LARGEST = 256
 
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
+@entry("evaluate")
 def main(config: DictConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
-    try:
-        result = evaluate(config)
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
-    print(json.dumps(result))
+    print(json.dumps(evaluate(config)))
 
 
 def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
@@ -50,6 +44,8 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
     Names are those of Scores. The features of the real images are kept for the next call.
     """
     real_files, fake_files = find_images(Path(config.real)), find_images(Path(config.fake))
+    if config.per_image is not None and Path(config.per_image).is_dir():
+        raise UserError(f"per_image={config.per_image}: is a folder; name a file")
     where = device(config.accelerator)
     if config.side is None:
         side, smallest = min((shortest_side(path), path) for path in [*real_files, *fake_files])

@@ -1,14 +1,16 @@
 """How the processes of a run are started, and how they end: together, with one message and one exit code."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, ParamSpec, TypeVar
 
+from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
@@ -20,6 +22,8 @@ from src import ranks, runs
 from src.callbacks.checkpoint import REQUEUE, Interrupted
 from src.errors import UserError, one_line
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
 REQUEUED = ".requeued"  # left in the folder of a run that was put back into a queue
 
@@ -73,6 +77,29 @@ def check(trainer: Trainer, strategy: str) -> None:
             "a sweep inside one process trains on one device; with trainer=ddp add hydra/launcher=submitit_local "
             "(this machine) or hydra/launcher=submitit_slurm, see docs/scale.md"
         )
+
+
+def alone(train: Callable[P, T]) -> Callable[P, T]:
+    """Refuse to train in a folder in which another process trains; the ranks of one run count as one."""
+
+    @functools.wraps(train)
+    def guarded(*arguments: P.args, **options: P.kwargs) -> T:
+        if not is_first():
+            return train(*arguments, **options)
+        folder = next(argument for argument in arguments if isinstance(argument, Path))
+        path = folder / ".lock"
+        lock = FileLock(path, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(f"{folder}: another process trains here; wait for it or name another folder") from None
+        try:
+            return train(*arguments, **options)
+        finally:
+            path.unlink(missing_ok=True)
+            lock.release()
+
+    return guarded
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def run_name(overrides: Sequence[str]) -> str:
         key, _, value = override.lstrip("+~").partition("=")
         if key == "resume":
             continue
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", value.rsplit("/", 1)[-1]).strip("-.")
+        safe = file_name(value.rsplit("/", 1)[-1])
         lossy |= safe != value
         if (GROUPS / key).is_dir():
             choices.append(safe)
@@ -36,6 +36,11 @@ def run_name(overrides: Sequence[str]) -> str:
         digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]
         name = f"{name[:LONGEST].rstrip('-_.')}_{digest}"
     return name
+
+
+def file_name(text: str) -> str:
+    """Any text as one part of a path: no separator, no dot at either end."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
 
 
 def variant(method: str, attention: str) -> str:

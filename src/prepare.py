@@ -8,32 +8,25 @@ from src.help import answer_help
 if __name__ == "__main__":
     answer_help("prepare")  # before the imports below, which take seconds
 
-from pathlib import Path
 
-import hydra
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
 from src import naming, runs, schema
+from src.command import entry
 from src.data.datamodule import UnpairedData
 from src.errors import UserError
-
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
 naming.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="prepare")
+@entry("prepare")
 def main(config: DictConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
-    try:
-        if config.data.cache is None:
-            raise UserError("data.cache must name the folder for the decoded frames; give src.train the same")
-        data: UnpairedData = runs.build(config.data, "data")
-        data.setup()
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+    if config.data.cache is None:
+        raise UserError("data.cache must name the folder for the decoded frames; give src.train the same")
+    data: UnpairedData = runs.build(config.data, "data")
+    data.setup()
     print(config.data.cache)
 
 

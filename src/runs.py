@@ -3,12 +3,11 @@
 import hashlib
 import inspect
 import json
-import os
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
@@ -19,7 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from src.errors import UserError
+from src import settings
+from src.errors import UserError, did_you_mean
+from src.files import write as write
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
 PREVIOUS = "previous.ckpt"  # the checkpoint before the last, should that be damaged
@@ -98,13 +99,17 @@ def load_config(folder: Path) -> DictConfig:
     """The configuration of a run folder; raises UserError if it is none."""
     path = folder / CONFIG
     if not path.is_file():
-        raise UserError(f"{folder}: not a run folder, {CONFIG} is missing; name a folder that src.train wrote")
+        others = [one.parent for one in folder.parent.glob(f"*/{CONFIG}")] if folder.parent.is_dir() else []
+        mend = did_you_mean(folder, others) or "; name a folder that src.train wrote"
+        raise UserError(f"{folder}: not a run folder, {CONFIG} is missing{mend}")
     try:
         config = OmegaConf.load(path)
     except Exception as error:
         raise UserError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(config, DictConfig):
         raise UserError(f"{path}: not a run's configuration; name a folder that src.train wrote")
+    if "${" in path.read_text():
+        raise UserError(f"{path}: refers to other values with ${{...}}, as no run does; write the values")
     return config
 
 
@@ -149,11 +154,15 @@ def load_weights(folder: Path) -> Mapping[str, Tensor]:
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a weights file, on the CPU; raises UserError if it is missing or torn."""
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except FileNotFoundError:
         raise UserError(f"{path}: missing; name a finished run, or its {WEIGHTS}") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name} holds NaN or infinity, so its training failed; name another run")
+    return tensors
 
 
 def sha256(path: Path) -> str:
@@ -201,18 +210,28 @@ def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:
             _check_targets(node[index], f"{name}[{index}]", allowed)
     if not isinstance(node, DictConfig):
         return
-    for key in map(str, node):
-        try:
-            value = node[key]
-        except OmegaConfBaseException as error:
-            raise UserError(f"{name}.{key}: {str(error).splitlines()[0]}") from error
-        if key == "_target_":
-            _check_target(str(value), name, allowed)
-        else:
-            _check_targets(value, f"{name}.{key}", allowed)
+    raw = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(raw, dict)
+    names = {str(key): _name(node, str(key), raw[key], name) for key in node}
+    if "_target_" in names:
+        settings.check(_target(str(node["_target_"]), name, allowed), node, names)
+    for key, own in names.items():
+        if key != "_target_":
+            _check_targets(node[key], own, allowed)
 
 
-def _check_target(target: str, name: str, allowed: tuple[str, ...]) -> None:
+def _name(node: DictConfig, key: str, raw: object, name: str) -> str:
+    """Of a setting in the whole configuration: where it is written, if the node only refers to it."""
+    try:
+        node[key]
+    except OmegaConfBaseException as error:
+        raise UserError(settings.unresolved(error, f"{name}.{key}")) from error
+    elsewhere = re.fullmatch(r"\$\{([\w.]+)\}", str(raw))
+    return elsewhere[1] if elsewhere else f"{name}.{key}"
+
+
+def _target(target: str, name: str, allowed: tuple[str, ...]) -> Callable[..., Any]:
+    """What a `_target_` names."""
     try:
         found = get_object(target)
     except Exception as error:
@@ -222,13 +241,5 @@ def _check_target(target: str, name: str, allowed: tuple[str, ...]) -> None:
     buildable = inspect.isclass(found) or (inspect.isfunction(found) and home == "src.data.layouts.")
     if not (buildable and home.startswith(allowed)) or "._" in f".{target}":
         raise UserError(f"{name}._target_: {target} is none of the classes that may stand there")
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write whole or not at all, whoever else writes the same file at the same time."""
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    build: Callable[..., Any] = found
+    return build

@@ -1,12 +1,13 @@
 """The root of a configuration, typed: what no class below it owns."""
 
+import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from src.errors import UserError
 
@@ -203,7 +204,12 @@ def check(config: DictConfig) -> None:
         every is None or (isinstance(every, int) and every >= 1), "metrics.every_n_epochs", every, "be null or >= 1"
     )
     csv = config.metrics.per_image
-    _demand(csv is None or Path(csv).name == csv, "metrics.per_image", csv, "be a file name, put into the run folder")
+    _demand(
+        csv is None or (isinstance(csv, str) and Path(csv).name == csv),
+        "metrics.per_image",
+        csv,
+        "be a file name, put into the run folder",
+    )
 
 
 def check_fit(config: DictConfig) -> None:
@@ -217,7 +223,9 @@ def check_fit(config: DictConfig) -> None:
         _demand(isinstance(value, int) and value >= 1, f"trainer.{name}", value, "be a whole number >= 1")
     for name in ("limit_train_batches", "limit_val_batches"):
         value = trainer[name]
-        _demand(_is_number(value) and value > 0, f"trainer.{name}", value, "be a number > 0, or a share up to 1.0")
+        share = isinstance(value, float)
+        fits = _is_number(value) and 0 < value <= (1.0 if share else float("inf"))
+        _demand(fits, f"trainer.{name}", value, "be a whole number > 0, or a share up to 1.0")
     lossy = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
     _demand(trainer.precision not in lossy, "trainer.precision", trainer.precision, "keep weights in fp32: bf16-mixed")
     _demand(trainer.strategy in STRATEGIES, "trainer.strategy", trainer.strategy, "be auto, or chosen with trainer=ddp")
@@ -232,8 +240,20 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def cache() -> str:
+    """Folder for what later runs may use again."""
+    return f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/attention-cut"
+
+
+def environment(name: str, default: str | None = None) -> str:
+    """Refuse: a configuration is written to disk, and what stands in the environment may be a secret."""
+    raise UserError(f"${{oc.env:{name}}}: a configuration takes nothing from the environment; write the value")
+
+
 def register() -> None:
-    """Make the schemas known to Hydra."""
+    """Make the schemas known to Hydra, and the resolvers to OmegaConf."""
+    OmegaConf.register_new_resolver("cache", cache, replace=True)
+    OmegaConf.register_new_resolver("oc.env", environment, replace=True)
     store = ConfigStore.instance()
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")

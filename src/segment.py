@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import seed_everything
@@ -22,7 +21,8 @@ from torch import nn
 from tqdm import tqdm
 
 from src import fitting, launch, naming, resuming, runs, schema, segmenter_runs
-from src.callbacks.checkpoint import LastCheckpoint
+from src.callbacks.checkpoint import LastCheckpoint, check_fits
+from src.command import entry
 from src.data.labelled import Frame, digest, labelled_set
 from src.data.labelled_data import LabelledData, read_labelled
 from src.errors import UserError
@@ -30,13 +30,12 @@ from src.metrics import confusion
 from src.modules.segmentation import Segmentation
 
 FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
 naming.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="segment")
+@entry("segment")
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -49,6 +48,7 @@ def main(config: DictConfig) -> float:
     return metrics["miou"]
 
 
+@launch.alone
 def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
     """One run, new or continued, in `folder`; returns its scores on the test set."""
     schema.check_fit(config)
@@ -77,6 +77,8 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     last: LastCheckpoint = runs.build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
     trainer = fitting.build(config, folder, [last])
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
+    if start is not None:
+        check_fits(start, module)
     if not resume:
         runs.save_config(folder, config)
     fitting.fit(trainer, module, data, last, start)

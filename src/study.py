@@ -15,27 +15,26 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import hydra
 from hydra import compose
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from src import downstream, resuming, runs, schema
 from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
+from src.command import entry
 from src.data.colour_transfer import transfer_colours
 from src.data.images import read_image, write_image
 from src.data.labelled import Frame, digest, home, labelled_set, labels_of
 from src.data.layouts import Domains
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell
-from src.errors import UserError, one_line
+from src.errors import UserError
+from src.naming import file_name
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
 from src.translate import translate
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 COLOUR = "colour transfer (Reinhard)"
 
 schema.register()
@@ -58,13 +57,11 @@ class TrainingSet:
     write: Callable[[], Path]
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="study")
+@entry("study")
 def main(config: schema.StudyConfig) -> None:
     """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
     try:
         print(study(config), end="")
-    except UserError as error:
-        raise CompactHydraException(one_line(error)) from error
     except (Interrupted, KeyboardInterrupt) as stop:
         print("stopped; the same command goes on", file=sys.stderr)
         sys.exit(stop.code if isinstance(stop, Interrupted) else 130)
@@ -128,7 +125,8 @@ def _sets(
     for run in _find(config.runs):
         saved = runs.load_config(run)
         variant = str(saved.get("variant", run.name))
-        name = f"{variant}-{runs.sha256(run / runs.WEIGHTS)[:8]}"
+        # a run may come from a stranger, and its variant must not lead out of the folder
+        name = f"{file_name(variant)}-{runs.sha256(run / runs.WEIGHTS)[:8]}"
         recipe = {
             "made_by": "translation",
             "weights_sha256": runs.sha256(run / runs.WEIGHTS),

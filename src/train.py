@@ -11,7 +11,6 @@ if __name__ == "__main__":
 import json
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import seed_everything
@@ -21,10 +20,12 @@ from rich.table import Table
 from torch import nn
 
 from src import fitting, launch, naming, resuming, runs, schema
+from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
 from src.callbacks.initial_weights import InitialWeights
 from src.callbacks.scores import EpochScores
+from src.command import entry
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.parts import parameters_by_part
@@ -38,13 +39,12 @@ from src.validation import Validation
 RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
 RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
 FREE_ON_RESUME = {*RANKS, "data.num_workers", "data.cache"}
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 schema.register()
 naming.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+@entry("train")
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1, and lets the rest of a sweep go on."""
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -59,6 +59,7 @@ def main(config: DictConfig) -> float:
 
 
 @finished()
+@launch.alone
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
     schema.check(config)
@@ -82,6 +83,9 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     initial = InitialWeights()
     if start is None and config.method.get(runs.INIT_FROM) is not None:
         initial.take(method, Path(config.method[runs.INIT_FROM]), say=launch.is_first())
+    height, width = data.transforms.height, data.transforms.width
+    # more places than a map has are refused now, not at the first step
+    method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
     if config.compile:
         _compile(method)
     optimizer = runs.build(config.optimizer, "optimizer")
@@ -92,8 +96,10 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
     cost, during = Cost(), _epoch_scores(config, validation)
     trainer = fitting.build(config, folder, [DataWait(), cost, initial, *during, grid, last])
-    if start is None:
-        data.images_per_step(trainer.world_size)  # refused before other processes are started
+    if start is None:  # refused before other processes are started
+        module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
+    else:
+        check_fits(start, module)
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
         if data.domains.skipped:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os.path import commonpath
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from src.data.images import read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of
 from src.data.layouts import Domains
 from src.data.usable import announce
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def source_frames(data: DictConfig | None, split: str) -> list[Frame]:
     listed = domains(data)
     parts = {"train": listed.x_train, "val": listed.x_val}
     if split not in parts:
-        raise UserError(f"split={split}: no such split; choose {' or '.join(parts)}")
+        raise UserError(f"split={split}: no such split; choose {' or '.join(parts)}{did_you_mean(split, parts)}")
     return labels_of(parts[split])
 
 
@@ -66,6 +67,10 @@ def write_set(
     """
     if len({frame.base for frame in frames}) != 1:
         raise UserError(f"output={output}: the source's frames lie in several sets; translate one after the other")
+    for part in ([frame.image for frame in frames], [frame.labels for frame in frames]):
+        folder = Path(commonpath([path.resolve().parent for path in part]))
+        if output.resolve().is_relative_to(folder):
+            raise UserError(f"output={output}: lies inside the source, {folder}; name a folder outside it")
     images = {frame: output / _below(frame.image, frame, suffix=".png" if make else None) for frame in frames}
     taken: dict[Path, Path] = {}
     for frame, target in images.items():
@@ -146,10 +151,14 @@ def _place(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.part")
     temporary.unlink(missing_ok=True)
     try:
-        os.link(source.resolve(), temporary)
+        try:
+            os.link(source.resolve(), temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        temporary.replace(target)
     except OSError:
-        shutil.copyfile(source, temporary)
-    temporary.replace(target)
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _sha256(path: Path) -> str:

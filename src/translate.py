@@ -15,23 +15,20 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import hydra
 import torch
-from hydra.errors import CompactHydraException
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from src import runs, schema
 from src.accelerator import device
+from src.command import entry
 from src.data.images import SUFFIXES, Pixels, find_images, read_image, write_image
 from src.data.transforms import to_pixels
 from src.errors import UserError
 from src.networks.generator import STRIDE, Generator
 from src.networks.strips import strips_pay, translate_in_strips, whole_bytes, working_bytes
 from src.training_set import source_frames, write_set
-
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 THREADS = 4
 """Readers, and as many writers."""
@@ -45,17 +42,16 @@ MEMORY_LIMIT = 4.0
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="translate")
+@entry("translate")
 def main(config: schema.TranslateConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
-    try:
-        print(chosen(config))
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+    print(chosen(config))
 
 
 def chosen(config: schema.TranslateConfig) -> Path:
     """Translate what the configuration names, files or a labelled set; returns where the result lies."""
+    if not 0 < config.memory_limit < float("inf"):
+        raise UserError(f"memory_limit must be > 0 GiB, got {config.memory_limit}")
     return _translate_files(config) if config.split is None else _translate_set(config)
 
 
@@ -96,12 +92,16 @@ def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:
         files, base = find_images(source), source
     else:
         raise UserError(f"input={source}: no such file or folder; check the path")
+    if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"output={output}: lies inside input={source}, which it would add to; name a folder outside it")
     jobs = [(path, (output / path.relative_to(base)).with_suffix(".png")) for path in files]
     taken: dict[Path, Path] = {}
     for path, target in jobs:
         if target in taken:
             raise UserError(f"{taken[target]} and {path} would both become {target}; rename one")
         taken[target] = path
+    if output.exists() and not output.is_dir():
+        raise UserError(f"output={output}: is a file; name a folder")
     sources = {path.resolve() for path in files}
     for path, target in jobs:
         if target.resolve() in sources:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hypothesis import HealthCheck, settings
 from omegaconf import DictConfig
 from PIL import Image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -17,6 +18,13 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from src import naming, runs, schema
 from src.methods.base import Batch
 from src.methods.cut import CUT
+
+# the same examples every time; more of them: pytest <file> -n 0 --hypothesis-profile=thorough
+settings.register_profile(
+    "quick", max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500, derandomize=False)
+settings.load_profile("quick")
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 ATTENTIONS = sorted(path.stem for path in (CONF / "attention").glob("*.yaml"))
@@ -102,3 +110,11 @@ def frames(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return write
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many bad inputs were refused: each test of tests/bad_inputs is one, but for those marked as accepted."""
+    passed = terminalreporter.stats.get("passed", [])
+    refused = [one for one in passed if "tests/bad_inputs/" in one.nodeid and "accepted" not in one.keywords]
+    if refused:
+        terminalreporter.write_line(f"bad inputs: {len(refused)} refused")

@@ -132,7 +132,7 @@ def test_squares_of_the_shortest_side_are_compared_unless_a_side_is_given(few: t
         (["real={real}", "fake={one}"], "at least 2 images a set, got 1"),
         (["real={real}", "fake={fake}", "side=8"], "side must be >= 16, got 8"),
         (["real={real}", "fake={fake}", "accelerator=tpu"], "accelerator=tpu: not to be had here"),
-        (["real={real}", "fake={fake}", "per_image={real}"], "per_image=.*cannot be written"),
+        (["real={real}", "fake={fake}", "per_image={real}"], "per_image=.*is a folder; name a file"),
         (
             ["real={real}", "fake={fake}", "extractor=inception", "extractor.weights={none}"],
             "no Inception weights there",

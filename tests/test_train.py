@@ -240,54 +240,6 @@ def overrides_for(root: Path) -> list[str]:
     return [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.num_workers=0", "trainer.max_epochs=1"]
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("optimizer.lr=-1", r"optimizer\.lr must be a number > 0, got -1"),
-        ("optimizer.lr=0", r"optimizer\.lr must be a number > 0, got 0"),
-        ("optimizer.lr=abc", r"optimizer\.lr must be a number > 0, got 'abc'"),
-        ("optimizer.lr=nan", r"optimizer\.lr must be a number > 0, got nan"),
-        ("optimizer.betas=[0.5,2]", "optimizer: Invalid beta parameter"),
-        ("seed=-1", "seed must lie in"),
-        ("trainer.max_epochs=0", r"trainer\.max_epochs must be a whole number >= 1, got 0"),
-        ("trainer.max_epochs=abc", r"trainer\.max_epochs must be a whole number"),
-        ("trainer.limit_train_batches=0", r"trainer\.limit_train_batches must be a number > 0"),
-        ("trainer.limit_train_batches=0.001", "trainer: .*limit_train_batches"),
-        ("trainer.limit_val_batches=abc", r"trainer\.limit_val_batches must be a number"),
-        ("trainer.limit_val_batches=1", "at least 2 validation images a domain, got 1 and 1"),
-        ("trainer.log_every_n_steps=0", r"trainer\.log_every_n_steps must be"),
-        ("trainer.accelerator=gpu", "trainer: "),
-        ("trainer.precision=foo", "trainer: .*foo"),
-        ("trainer.precision=bf16-true", r"trainer\.precision must keep weights in fp32"),
-        ("metrics.every_n_epochs=0", r"metrics\.every_n_epochs must be null or >= 1"),
-        ("metrics.scores.side=8", r"metrics\.scores\.side must be >= 16"),
-        ("metrics.scores.seeds=0", r"metrics\.scores\.seeds must be >= 1"),
-        ("metrics.per_image=../x.csv", r"metrics\.per_image must be a file name"),
-        ("metrics.scores.kid_subset_size=1", r"metrics\.scores\.kid_subset_size must be >= 2"),
-        ("module.accumulate=0", r"module\.accumulate must be >= 1"),
-        ("module.cuda_graph=true", r"module\.cuda_graph needs one NVIDIA GPU"),
-        ("module.decay=2", r"module\.decay must lie in"),
-        ("module.ema_decay=1", r"module\.ema_decay must lie in"),
-        ("callbacks.checkpoint.every_n_batches=0", r"callbacks\.checkpoint\.every_n_batches must be >= 1"),
-        ("callbacks.image_grid.images=0", r"callbacks\.image_grid\.images must be >= 1"),
-        ("callbacks.image_grid.every_n_epochs=0", r"callbacks\.image_grid\.every_n_epochs must be >= 1"),
-        ("selection.patches=1000", r"selection\.patches=1000 exceeds the 256 places of the map at tap down2"),
-    ],
-)
-def test_a_bad_setting_is_one_line_before_or_at_the_first_step(
-    override: str, message: str, frames: Callable[..., Path], tmp_path: Path
-):
-    before = signal.getsignal(signal.SIGINT)
-    folder = tmp_path / "run"
-    folder.mkdir()
-    cfg = config(*overrides_for(frames()), "attention=none", "trainer.accelerator=cpu", override)
-    with pytest.raises(UserError, match=message) as raised:
-        train(cfg, folder)
-    assert "\n" not in str(raised.value)
-    assert not {"last.ckpt", "weights.safetensors", "metrics.json"} & {path.name for path in folder.iterdir()}
-    assert signal.getsignal(signal.SIGINT) is before
-
-
 def test_a_run_that_failed_at_once_leaves_its_folder_usable(frames: Callable[..., Path], tmp_path: Path):
     cfg = config(*overrides_for(frames()), "attention=none")
     with pytest.raises(UserError, match="exceeds the 256 places"):

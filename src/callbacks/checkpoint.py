@@ -142,6 +142,19 @@ def _is_used(number: signal.Signals) -> bool:
     return _in_slurm() or callable(signal.getsignal(number))
 
 
+def check_fits(path: Path, module: LightningModule) -> None:
+    """Raise UserError if a checkpoint is of another network than the module's."""
+    saved = torch.load(path, map_location="meta", weights_only=True)["state_dict"]
+    built = module.state_dict()
+    differing = [
+        name
+        for name in sorted({*saved, *built})
+        if getattr(saved.get(name, path), "shape", None) != getattr(built.get(name, path), "shape", None)
+    ]
+    if differing:
+        raise UserError(f"{path}: does not fit the configuration beside it ({differing[0]} differs); start a new run")
+
+
 class WholeFileIO(TorchCheckpointIO):
     """Writes under a temporary name and renames, and keeps the checkpoint before that one.
 
@@ -161,13 +174,20 @@ class WholeFileIO(TorchCheckpointIO):
         """As TorchCheckpointIO, for a local file."""
         path = Path(path)
         temporary = path.with_name(f".{path.name}.part")
-        with temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if path in self._whole and path.is_file():
-            path.replace(path.with_name(self.previous))
-        temporary.replace(path)
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            if path in self._whole and path.is_file():
+                path.replace(path.with_name(self.previous))
+            temporary.replace(path)
+        except (OSError, RuntimeError) as error:  # torch loses why it could not write
+            temporary.unlink(missing_ok=True)
+            cause = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(cause, OSError):
+                raise
+            raise OSError(cause.errno, cause.strerror, str(path)) from error
         self._whole.add(path)
 
     def load_checkpoint(self, path: Any, *arguments: Any, **options: Any) -> dict[str, Any]:

@@ -20,12 +20,13 @@ import cv2
 import PIL
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from tqdm import tqdm
 
 from src.data.images import Pixels, read_image
 from src.data.transforms import Transforms
 from src.errors import UserError
+from src.files import write
 
 VERSION = 1
 SHARD = 128
@@ -83,11 +84,8 @@ class FrameCache:
                 if not _whole(shard):
                     with ThreadPoolExecutor() as pool:
                         frames = dict(zip(wanted, pool.map(self._load, wanted.values()), strict=True))
-                    temporary = shard.with_name(f".{key}.{os.getpid()}.part")
-                    save_file(
-                        frames, temporary, {digest: str(zlib.crc32(frame.data)) for digest, frame in frames.items()}
-                    )
-                    temporary.replace(shard)
+                    sums = {digest: str(zlib.crc32(frame.data)) for digest, frame in frames.items()}
+                    write(shard, save(frames, sums))
         self._places |= {path: (shard, digests[path]) for path in files}
 
     def _load(self, path: Path) -> Pixels:
@@ -115,9 +113,7 @@ class FrameCache:
 
         with ThreadPoolExecutor() as pool:
             entries = dict(zip(files, pool.map(entry, files), strict=True))
-        temporary = memo.with_name(f".{name}.{os.getpid()}.part")
-        temporary.write_text(json.dumps({str(path.resolve()): value for path, value in entries.items()}))
-        temporary.replace(memo)
+        write(memo, json.dumps({str(path.resolve()): value for path, value in entries.items()}).encode())
         return {path: str(value[2]) for path, value in entries.items()}
 
 

@@ -14,31 +14,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
-from hydra.errors import CompactHydraException
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
 from src import runs, schema
+from src.command import entry
 from src.data.labels import LabelTable
 from src.data.survey import Finding, duplicates, orphans, summary, survey
 from src.errors import UserError
 from src.training_set import domains
 
-CONF = str(Path(__file__).resolve().parent.parent.parent / "conf")
 SHOWN = 10
 
 schema.register()
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="check")
+@entry("check")
 def main(config: schema.CheckConfig) -> None:
     """Entry point: a table on stderr, JSON on stdout; a user's mistake becomes one line and exit code 1."""
-    try:
-        report = check(config)
-    except UserError as error:
-        raise CompactHydraException(str(error)) from error
+    report = check(config)
     _show(report)
     print(json.dumps(report))
     if not report["trainable"]:

@@ -20,6 +20,8 @@ from src.data.usable import announce
 from src.errors import UserError
 
 PATIENCE = 300  # seconds a process that reads images outlives SIGTERM
+MOST_WORKERS = 256
+"""Processes; more of them exhaust a machine before they read a frame."""
 
 
 class UnpairedData(LightningDataModule):
@@ -61,8 +63,8 @@ class UnpairedData(LightningDataModule):
         for name, value in (("batch_size", batch_size), ("samples_per_epoch", samples_per_epoch)):
             if value is not None and value < 1:
                 raise UserError(f"data.{name} must be >= 1, got {value}")
-        if num_workers < 0:
-            raise UserError(f"data.num_workers must be >= 0, got {num_workers}")
+        if not 0 <= num_workers <= MOST_WORKERS:
+            raise UserError(f"data.num_workers must lie in [0, {MOST_WORKERS}], got {num_workers}")
         self.transforms = Transforms(size=size, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip)
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -98,6 +100,17 @@ class UnpairedData(LightningDataModule):
                 f"data.batch_size={step // ranks}{on} exceeds the {len(self.images)} samples of an epoch; lower it"
             )
         return step
+
+    def batches(self, ranks: int, limit: int | float) -> int:
+        """Steps an epoch on so many ranks; a float up to 1.0 limits them to a share, as Lightning does.
+
+        Raises UserError if there are none.
+        """
+        whole = len(self.images) // self.images_per_step(ranks)
+        batches = int(whole * limit) if isinstance(limit, float) else min(whole, limit)
+        if batches < 1:
+            raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {whole} batches; raise it")
+        return batches
 
     def train_dataloader(self) -> TimedLoader:
         """This rank's batches, from where training stands; an incomplete last step is dropped."""

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from src import files
 from src.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -121,9 +123,9 @@ def shortest_side(path: Path) -> int:
 
 def write_image(path: Path, pixels: Pixels) -> None:
     """Write a PNG whole or not at all: under a temporary name first, then renamed."""
-    temporary = path.with_name(f".{path.name}.part")
-    Image.fromarray(pixels).save(temporary, format="PNG")
-    temporary.replace(path)
+    content = BytesIO()  # Pillow writes to a file by itself, and loses why it could not
+    Image.fromarray(pixels).save(content, format="PNG")
+    files.write(path, content.getvalue())
 
 
 def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:

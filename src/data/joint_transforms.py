@@ -12,7 +12,7 @@ from torch import Tensor
 
 from src.data.images import Pixels
 from src.data.labels import ClassMap
-from src.data.transforms import resize, to_tensor
+from src.data.transforms import LARGEST, resize, to_tensor
 from src.errors import UserError
 
 
@@ -26,8 +26,8 @@ class JointTransforms:
     """
 
     def __init__(self, *, size: int, aspect: float, smallest_crop: float) -> None:
-        if size < 32:
-            raise UserError(f"data.size must be >= 32, got {size}")
+        if not 32 <= size <= LARGEST:
+            raise UserError(f"data.size must lie in [32, {LARGEST}], got {size}")
         if not 0.1 <= aspect <= 10:
             raise UserError(f"data.aspect is width / height and must lie in [0.1, 10], got {aspect}")
         if not 0 < smallest_crop <= 1:

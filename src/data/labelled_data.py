@@ -9,7 +9,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from src.data.datamodule import leave_signals_to_the_parent
+from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.images import Pixels, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
@@ -93,8 +93,8 @@ class LabelledData(LightningDataModule):
             raise UserError(
                 f"data.batch_size={batch_size} exceeds data.samples_per_epoch={samples_per_epoch}; lower it"
             )
-        if num_workers < 0:
-            raise UserError(f"data.num_workers must be >= 0, got {num_workers}")
+        if not 0 <= num_workers <= MOST_WORKERS:
+            raise UserError(f"data.num_workers must lie in [0, {MOST_WORKERS}], got {num_workers}")
         self.transforms = JointTransforms(size=size, aspect=aspect, smallest_crop=smallest_crop)
         self.images = LabelledImages(frames, table, self.transforms, samples=samples_per_epoch, seed=seed)
         self.batch_size = batch_size

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.images import Pixels, open_image
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 
 IGNORE = 255
 
@@ -46,7 +46,8 @@ class LabelTable:
             self._colours[number] = colour
             self.names.append(name)
         if watched not in self.names:
-            raise UserError(f"labels.watched={watched}: no such class; there are {', '.join(self.names)}")
+            near = did_you_mean(watched, self.names)
+            raise UserError(f"labels.watched={watched}: no such class; there are {', '.join(self.names)}{near}")
         self.watched = watched
 
     def __len__(self) -> int:

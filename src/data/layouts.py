@@ -34,6 +34,9 @@ class Domains:
         for name, files in self.parts().items():
             if not files:
                 raise UserError(f"data: {name} is empty; the set has too few images")
+        for one, other in (("x_train", "y_train"), ("x_train", "x_val"), ("y_train", "y_val")):
+            if twice := set(getattr(self, one)) & set(getattr(self, other)):
+                raise UserError(f"data: {min(twice)} is in {one} and in {other}; name folders that share no image")
 
     def parts(self) -> dict[str, Sequence[Path]]:
         """The four lists of files by name."""

@@ -18,12 +18,15 @@ from src.networks.generator import STRIDE
 
 Fit = Literal["cover", "stretch", "width"]
 
+LARGEST = 8192
+"""Height in pixels of what is trained on; a frame of more takes more memory than any machine has."""
+
 
 class Transforms:
     """Training crops of one size, and whole validation frames; both antialiased (area when shrinking, else cubic).
 
     Args:
-        size: height of a training image in pixels, a multiple of 4.
+        size: height of a training image in pixels, a multiple of 4 from 32 to 8192.
         aspect: its width over its height; the width is rounded to a multiple of 4.
         fit: how a frame is brought to size before the crop. "cover" keeps its aspect and covers the training
             image, so that little or nothing is cropped; "stretch" ignores its aspect (CUT's resize_and_crop);
@@ -33,13 +36,13 @@ class Transforms:
     """
 
     def __init__(self, *, size: int, aspect: float, fit: Fit, load_scale: float, flip: bool) -> None:
-        if size < 32 or size % STRIDE:
-            near = max(32, round(size / STRIDE) * STRIDE)
-            raise UserError(f"data.size must be a multiple of {STRIDE} from 32 up, got {size}; try {near}")
+        if not 32 <= size <= LARGEST or size % STRIDE:
+            near = min(max(32, round(size / STRIDE) * STRIDE), LARGEST)
+            raise UserError(f"data.size must be a multiple of {STRIDE} from 32 to {LARGEST}, got {size}; try {near}")
         if not 0.1 <= aspect <= 10:
             raise UserError(f"data.aspect is width / height and must lie in [0.1, 10], got {aspect}")
-        if load_scale < 1:
-            raise UserError(f"data.load_scale must be >= 1, got {load_scale}")
+        if not 1 <= load_scale <= 10:
+            raise UserError(f"data.load_scale must lie in [1, 10], got {load_scale}")
         self.height, self.width = size, max(32, round(size * aspect / STRIDE) * STRIDE)
         self.fit = fit
         self.load = (round(self.height * load_scale), round(self.width * load_scale))

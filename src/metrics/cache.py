@@ -3,8 +3,6 @@
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from src import files
 from src.errors import UserError
 from src.metrics.extractor import Embedding
 
@@ -53,10 +52,10 @@ class FeatureCache:
         return embedding
 
 
-def content_key(files: Iterable[Path], settings: Mapping[str, object]) -> str:
+def content_key(paths: Iterable[Path], settings: Mapping[str, object]) -> str:
     """64 hex digits that change with the bytes of any file, their order, the settings and the version of torch."""
     sha = hashlib.sha256(json.dumps({**settings, "torch": torch.__version__}, sort_keys=True).encode())
-    for path in files:
+    for path in paths:
         try:
             sha.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:
@@ -83,12 +82,7 @@ def _save(path: Path, embedding: Embedding) -> None:
     tensors = {name: value.contiguous() for name, value in embedding._asdict().items() if value is not None}
     content = save(tensors, metadata={"sha256": _digest(tensors)})
     try:
-        # a name of its own: another job may be writing the same entry
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
+        files.write(path, content)
     except OSError as error:
         log.warning(f"{path}: cannot be kept ({error.strerror}); the next job computes these features again")
 

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from src import files
 from src.errors import UserError
 
 
@@ -14,10 +15,8 @@ def write_per_image(path: Path, names: Sequence[str], columns: Mapping[str, Sequ
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", *columns])
     writer.writerows(zip(names, *columns.values(), strict=True))
-    temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text.getvalue())
-        temporary.replace(path)
+        files.write(path, text.getvalue().encode())
     except OSError as error:
         raise UserError(f"per_image={path}: cannot be written ({error.strerror}); name another file") from error

@@ -21,8 +21,8 @@ from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 log = logging.getLogger(__name__)
 
-SMALLEST = 16
-"""Side in pixels of the squares: what leaves SWD patches to draw."""
+SMALLEST, LARGEST = 16, 8192
+"""Side in pixels of the squares: what leaves SWD patches to draw, and what a set of fits into a memory."""
 
 
 class Scores:
@@ -62,6 +62,8 @@ class Scores:
         seeds: int,
         cache: str | None,
     ) -> None:
+        if side > LARGEST:
+            raise UserError(f"metrics.scores.side must be <= {LARGEST}, got {side}")
         for name, value, least in (
             ("side", side, SMALLEST),
             ("batch_size", batch_size, 1),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from lightning import LightningModule
+from lightning import LightningModule, Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -70,6 +70,21 @@ class Translation(LightningModule):
         self.batches = 0  # of all epochs; Lightning's global_step counts optimiser steps, two a batch
         self.finite = FiniteTerms()
 
+    def check(self, trainer: Trainer, batches: int) -> None:
+        """Refuse, before anything is written, what cannot be trained so.
+
+        Args:
+            trainer: of the run.
+            batches: of an epoch.
+        """
+        if self.accumulate > batches:
+            raise UserError(f"module.accumulate={self.accumulate} exceeds the {batches} batches of an epoch; lower it")
+        if self.cuda_graph is None:
+            return
+        device = trainer.strategy.root_device
+        if device.type != "cuda" or trainer.world_size > 1 or trainer.precision == "16-mixed":
+            raise UserError("module.cuda_graph needs one NVIDIA GPU and no loss scaling; set it to false")
+
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         """G's optimiser (with H) and D's, both on the same schedule."""
         optimizers = [
@@ -117,8 +132,6 @@ class Translation(LightningModule):
         """Let the rate be read from the device, where a recorded step can see it change."""
         if self.cuda_graph is None:
             return
-        if self.device.type != "cuda" or self.trainer.world_size > 1 or self.trainer.precision == "16-mixed":
-            raise UserError("module.cuda_graph needs one NVIDIA GPU and no loss scaling; set it to false")
         for optimizer in self._optimizers():
             for group in optimizer.param_groups:
                 if not group.get("capturable", False):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from src.networks.initialise import Init, initialise
+from src.networks.initialise import WIDEST, Init, initialise
 from src.networks.resample import BlurDown
 
 
@@ -21,8 +21,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, *, width: int, halvings: int, blur: bool, init: Init, gain: float) -> None:
         super().__init__()
-        if width < 1:
-            raise ValueError(f"discriminator.width must be >= 1, got {width}")
+        if not 1 <= width <= WIDEST:
+            raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
         if halvings < 1:
             raise ValueError(f"discriminator.halvings must be >= 1, got {halvings}")
         self.least = 4 * 2**halvings  # pixels a side

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from src.networks.initialise import Init, initialise
+from src.networks.initialise import WIDEST, Init, initialise
 from src.networks.reflect import Reflect
 from src.networks.resample import BlurDown, BlurUp
 
@@ -93,8 +93,8 @@ class Generator(nn.Module):
 
     def __init__(self, *, width: int, blur: bool, init: Init, gain: float) -> None:
         super().__init__()
-        if width < 1:
-            raise ValueError(f"generator.width must be >= 1, got {width}")
+        if not 1 <= width <= WIDEST:
+            raise ValueError(f"generator.width must lie in [1, {WIDEST}], got {width}")
         self.encoder = Encoder(width, blur)
         self.decoder = Decoder(width, blur)
         # channels of each tap, in the order of TAPS

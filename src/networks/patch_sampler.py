@@ -6,12 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 from src.networks import noise
 from src.networks.attention.base import Attention
 from src.networks.attention.none import NoAttention
 from src.networks.initialise import initialise
 from src.networks.selection.base import Selection
+
+WIDEST_EMBEDDING = 16384
 
 
 class PatchSampler(nn.Module):
@@ -42,9 +44,12 @@ class PatchSampler(nn.Module):
         super().__init__()
         taps = list(taps)
         if unknown := sorted(set(taps) - set(channels)):
-            raise ValueError(f"attention.taps: no tap is called {unknown[0]!r}; there are {', '.join(channels)}")
-        if embedding < 1:
-            raise ValueError(f"embedding must be >= 1, got {embedding}")
+            near = did_you_mean(unknown[0], channels)
+            raise ValueError(f"attention.taps: no tap is called {unknown[0]!r}; there are {', '.join(channels)}{near}")
+        if not taps:
+            raise ValueError(f"attention.taps is empty; name some of {', '.join(channels)}, or take attention=none")
+        if not 1 <= embedding <= WIDEST_EMBEDDING:
+            raise ValueError(f"sampler.embedding must lie in [1, {WIDEST_EMBEDDING}], got {embedding}")
         self.selection = selection
         self.attention = nn.ModuleDict(
             {tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()}

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from src import runs
 from src.data.images import Pixels
-from src.errors import UserError
+from src.errors import one_of
 from src.metrics.direction import higher_is_better
 from src.tracking.session import MODES, in_one_line, package, say, start
 from src.tracking.table import log_table, score_rows
@@ -51,8 +51,7 @@ class WandbRun(Logger):
         mode: str,
     ) -> None:
         super().__init__()
-        if mode not in MODES:
-            raise UserError(f"logger.wandb.mode must be one of {', '.join(MODES)}, got {mode!r}")
+        one_of("logger.wandb.mode", mode, MODES)
         package()  # refused now, not after the data are read
         self._folder = save_dir
         self._mode = mode

@@ -70,6 +70,7 @@ def place(folder: Path, name: str | bytes) -> Path:
     return folder / (os.fsdecode(name) if isinstance(name, bytes) else name)
 
 
+@pytest.mark.accepted
 @pytest.mark.parametrize("case", READABLE)
 def test_what_can_be_read_comes_out_right(case: str, root: Path, tmp_path: Path):
     name, write = READABLE[case]
@@ -127,6 +128,7 @@ def test_an_image_too_small_to_be_scored_is_named(root: Path):
         judge(root / "trainB", root / "trainA")
 
 
+@pytest.mark.accepted
 def test_no_damage_of_a_file_ends_in_anything_but_pixels_or_our_line(tmp_path: Path):
     refused = 0
     for name, content in damaged(seed=0, count=400):
@@ -154,6 +156,7 @@ def test_a_link_that_leads_nowhere_is_named(root: Path, loop: bool):
         training_data(root)
 
 
+@pytest.mark.accepted
 def test_linked_folders_are_followed_and_loops_are_not(root: Path, tmp_path: Path):
     (tmp_path / "elsewhere/deep").mkdir(parents=True)
     (tmp_path / "elsewhere/deep/a.png").write_bytes(encoded("PNG"))
@@ -164,6 +167,7 @@ def test_linked_folders_are_followed_and_loops_are_not(root: Path, tmp_path: Pat
     assert len(training_data(root).domains.x_train) == 1
 
 
+@pytest.mark.accepted
 def test_a_folder_called_like_an_image_is_a_folder(root: Path):
     (root / "trainA/a.png").mkdir()
     with pytest.raises(UserError, match=r"trainA: no images there; looked for \.png"):
@@ -230,6 +234,7 @@ def test_class_maps_that_cannot_be_used_are_named(case: str, root: Path):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.accepted
 def test_a_palette_map_with_alpha_is_read_by_its_indices(root: Path):
     (root / "trainB_labels").mkdir()
     image = Image.fromarray((IDS + GREY // 255 + np.arange(SIDE, dtype=np.uint8)[None] // 16).astype(np.uint8))

@@ -9,7 +9,7 @@ import torch
 
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import labels_of
-from src.data.labelled_data import LabelledData, LabelledImages, read_labelled
+from src.data.labelled_data import LabelledImages, read_labelled
 from src.data.labels import IGNORE
 from src.errors import UserError
 from tests.data.test_labels import table
@@ -72,20 +72,3 @@ def test_sizes_that_differ_are_refused(tmp_path: Path):
     write_pair(tmp_path / "other", tmp_path / "x_labels", "a", 0, (40, 44))
     with pytest.raises(UserError, match=r"is 44x40, its image .* 48x40; remove both"):
         read_labelled(labels_of([tmp_path / "x/a.png"])[0], table("camvid"))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"size": 16}, "data.size must be >= 32"),
-        ({"aspect": 0}, "data.aspect is width / height"),
-        ({"smallest_crop": 0}, r"data.smallest_crop must lie in \(0, 1\]"),
-        ({"batch_size": 1}, "data.batch_size must be >= 2"),
-        ({"batch_size": 9}, "data.batch_size=9 exceeds data.samples_per_epoch=8"),
-        ({"num_workers": -1}, "data.num_workers must be >= 0"),
-    ],
-)
-def test_a_wrong_setting_says_what_is_wrong(change: dict[str, float], message: str):
-    settings = {**SETTINGS, "batch_size": 2, "samples_per_epoch": 8, "num_workers": 0, "seed": 0}
-    with pytest.raises(UserError, match=message):
-        LabelledData([], table("camvid"), **{**settings, **change})

@@ -169,8 +169,12 @@ def test_a_disabled_run_records_nothing_and_a_recorded_one_keeps_its_weights(
 
 def test_every_job_of_a_sweep_is_one_run_of_its_group_finished_or_failed(root: Path, tmp_path: Path):
     sweep = tmp_path / "my-sweep"
-    swept = ["attention=none,triplet", "selection.patches=8,1000"]  # the second does not fit
-    own = [item for item in overrides(root) if not item.startswith(("attention", "selection", "trainer.max_epochs"))]
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    for index in range(3):
+        (torn / f"{index}.png").write_bytes(b"torn")
+    swept = ["attention=none,triplet", f"data.layout.x=trainA,{torn}"]  # the second cannot be read
+    own = [item for item in overrides(root) if not item.startswith(("attention", "trainer.max_epochs"))]
     done = command(
         "-m",
         "src.train",

@@ -20,8 +20,8 @@ class Spread(Selection):
 
     def __init__(self, *, patches: int, separation: float) -> None:
         super().__init__(patches=patches)
-        if separation < 0:
-            raise ValueError(f"separation must be >= 0, got {separation}")
+        if not 0 <= separation <= 10:
+            raise ValueError(f"selection.separation must lie in [0, 10], got {separation}")
         self.separation = separation
 
     def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:

@@ -179,7 +179,7 @@ def test_spread_without_separation_is_top_n():
 
 
 def test_a_negative_separation_is_refused():
-    with pytest.raises(ValueError, match=r"separation must be >= 0, got -0.1"):
+    with pytest.raises(ValueError, match=r"separation must lie in \[0, 10\], got -0.1"):
         Spread(patches=4, separation=-0.1)
 
 

@@ -1,0 +1,22 @@
+"""Files are written whole or not at all."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+
+def write(path: Path, content: bytes) -> None:
+    """Under a temporary name, then renamed, whoever else writes the same file at the same time.
+
+    Raises OSError, which names the file, and leaves nothing where the disk is full or the place may not be written.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -1,0 +1,44 @@
+"""What src.segment refuses of its settings and of its label tables."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bad_inputs.refusal import assert_refused, run_composed
+from tests.labelled import SMALL, write_pair
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("labels.watched=tre", "^labels.watched=tre: no such class; there are sky, .*; did you mean tree\\?$"),
+        ("labels.void=11", r"^labels\.void must be a list, each a whole number, got 11$"),
+        ("labels.void=[eleven]", r"^labels\.void must be a list, each a whole number, got \['eleven'\]$"),
+        ("labels.void=[255]", "the label table knows no id 11; choose another with labels=$"),
+        ("labels.classes=[]", r"^labels\.classes must name at least 2 classes, got 0$"),
+        ("labels=cityscapes", "the label table knows no id|holds none of the classes"),
+        ("segmenter.architecture=unett", "^segmenter: unett with .* cannot be had"),
+        ("segmenter.encoder=resnet1", "^segmenter: unet with resnet1, .* cannot be had"),
+        ("segmenter.weights=5", r"^segmenter\.weights must be text or null, got 5$"),
+        ("data.size=16", r"^data\.size must lie in \[32, 8192\], got 16$"),
+        ("data.aspect=0", r"^data\.aspect is width / height and must lie in \[0\.1, 10\], got 0$"),
+        ("data.smallest_crop=0", r"^data\.smallest_crop must lie in \(0, 1\], got 0$"),
+        ("data.smallest_crop=2", r"^data\.smallest_crop must lie in \(0, 1\], got 2$"),
+        ("data.batch_size=1", r"^data\.batch_size must be >= 2 \(batch normalisation\), got 1$"),
+        ("data.samples_per_epoch=1", r"^data\.batch_size=2 exceeds data\.samples_per_epoch=1; lower it$"),
+        ("data.num_workers=1000", r"^data\.num_workers must lie in \[0, 256\], got 1000$"),
+        ("module.power=-1", r"^module\.power must be >= 0, got -1$"),
+        ("module.power=steep", r"^module\.power must be a number, got 'steep'$"),
+        ("optimizer.lr=0", r"^optimizer\.lr must be a number > 0, got 0$"),
+        ("checkpoint.every_n_batches=0", r"every_n_batches must be >= 1, got 0$"),
+        ("trainer.devices=2", r"^trainer\.devices: a segmenter trains on one device, got 2$"),
+        ("seed=-1", r"^seed must lie in \[0, 2\^32\), got -1$"),
+    ],
+)
+def test_segmenting_refuses(settings: str, message: str, tmp_path: Path):
+    for number in range(3):
+        write_pair(tmp_path / "set/images", tmp_path / "set/labels", str(number), number)
+    own = ["labels=camvid"] if not settings.startswith("labels=") else []
+    good = [*own, *SMALL, f"train={tmp_path}/set", f"test={tmp_path}/set"]
+    assert_refused(run_composed("segment", tmp_path / "run", [*good, settings]), message)
+    assert not list(tmp_path.glob("run/*.ckpt")) + list(tmp_path.glob("run/*.safetensors"))
