@@ -10,6 +10,7 @@ if __name__ == "__main__":
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -28,6 +29,8 @@ from src.callbacks.scores import EpochScores
 from src.command import entry
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
+from src.errors import UserError
+from src.methods.base import Method
 from src.methods.parts import parameters_by_part
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
@@ -83,9 +86,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     initial = InitialWeights()
     if start is None and config.method.get(runs.INIT_FROM) is not None:
         initial.take(method, Path(config.method[runs.INIT_FROM]), say=launch.is_first())
-    height, width = data.transforms.height, data.transforms.width
-    # more places than a map has are refused now, not at the first step
-    method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
+    _demand_room(method, data.transforms.height, data.transforms.width)
     if config.compile:
         _compile(method)
     optimizer = runs.build(config.optimizer, "optimizer")
@@ -144,6 +145,18 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     print(json.dumps({"run": str(folder), **metrics}))
     _show(folder, metrics, validation.scores.names)
     return metrics[validation.scores.names[0]]
+
+
+def _demand_room(method: Method[Any], height: int, width: int) -> None:
+    """Refuse now, not at the first step, more places than a map has, or images smaller than D sees at once."""
+    assert isinstance(method, nn.Module)
+    for network in method.modules():
+        if isinstance(network, Discriminator) and min(height, width) < network.least:
+            raise UserError(
+                f"discriminator.halvings: needs images of {network.least}x{network.least} pixels, "
+                f"got {height}x{width}; lower it or raise data.size"
+            )
+    method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
 
 
 def _compile(method: nn.Module) -> None:

@@ -41,6 +41,7 @@ VALUES = {
     "sampler.embedding": st.sampled_from([1, 8]),
     "generator.width": st.sampled_from([4, 4, 1, 3, 0]),
     "discriminator.width": st.sampled_from([4, 1]),
+    "discriminator.halvings": st.sampled_from([2, 3, 1, 4]),
     "generator.blur": st.booleans(),
     "generator.init": st.sampled_from(["xavier", "normal"]),
     "module.accumulate": st.integers(1, 3),

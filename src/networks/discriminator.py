@@ -23,8 +23,8 @@ class Discriminator(nn.Module):
         super().__init__()
         if not 1 <= width <= WIDEST:
             raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
-        if halvings < 1:
-            raise ValueError(f"discriminator.halvings must be >= 1, got {halvings}")
+        if not 1 <= halvings <= 8:
+            raise ValueError(f"discriminator.halvings must lie in [1, 8], got {halvings}")
         self.least = 4 * 2**halvings  # pixels a side
         layers: list[nn.Module] = []
         before = 3

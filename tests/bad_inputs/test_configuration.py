@@ -82,6 +82,12 @@ TRAINING = [
     ("generator.gain=-1", "gain must be > 0, got -1"),
     ("generator.gain=inf", r"^generator\.gain must be a finite number, got inf$"),
     ("discriminator.width=-4", r"discriminator\.width must lie in \[1, 1024\], got -4"),
+    ("discriminator.halvings=0", r"discriminator\.halvings must lie in \[1, 8\], got 0"),
+    ("discriminator.halvings=100", r"discriminator\.halvings must lie in \[1, 8\], got 100"),
+    (
+        "discriminator.halvings=4",
+        r"^discriminator\.halvings: needs images of 64x64 pixels, got 32x32; lower it or raise",
+    ),
     ("discriminator.init=xavir", r"^discriminator\.init must be one of .* did you mean xavier\?$"),
     ("sampler.embedding=0", r"sampler\.embedding must lie in \[1, 16384\], got 0"),
     ("sampler.embedding=big", r"^sampler\.embedding must be a whole number, got 'big'$"),

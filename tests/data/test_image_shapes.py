@@ -61,8 +61,10 @@ def test_every_image_becomes_a_training_and_a_validation_image_or_is_refused(
         values = noise(mode, bits, width, height, seed)
         picture(mode, bits, values).save(path)
         transforms = Transforms(size=32, aspect=aspect, fit=fit, load_scale=load_scale, flip=True)
-        one = [path]
-        images = UnpairedImages(Domains(one, one, one, one), transforms, samples=1, seed=seed)
+        other = path.with_name(f"other.{suffix}")  # the same picture: no file may be in two parts of a set
+        other.write_bytes(path.read_bytes())
+        domains = Domains([path], [other], [path.with_name("x_val")], [path.with_name("y_val")])
+        images = UnpairedImages(domains, transforms, samples=1, seed=seed)
         if max(width, height) > THINNEST * min(width, height):
             for look in (lambda: images[0, 0], lambda: read_image(path), lambda: image_size(path)):
                 with pytest.raises(UserError, match=f"is {width}x{height}, one side over {THINNEST} times the other"):
