@@ -57,6 +57,7 @@ def adopt() -> None:
 
         # every rank keeps seeing all GPUs of the job and takes its own by its local rank
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+        rank_zero_only.rank = int(os.environ["RANK"])  # type: ignore[attr-defined]  # which Lightning read when it was imported
 
 
 def check(trainer: Trainer, strategy: str) -> None:

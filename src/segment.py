@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import fitting, launch, naming, resuming, runs, schema, segmenter_runs
+from src import fitting, launch, limits, naming, resuming, runs, schema, segmenter_runs
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
 from src.data.labelled import Frame, digest, labelled_set
@@ -51,7 +51,7 @@ def main(config: DictConfig) -> float:
 @launch.alone
 def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
     """One run, new or continued, in `folder`; returns its scores on the test set."""
-    schema.check_fit(config)
+    limits.check_fit(config)
     commit = runs.git_commit()
     start: Path | None = None
     if not resume:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import fitting, launch, naming, resuming, runs, schema
+from src import fitting, launch, limits, naming, resuming, runs, schema
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
@@ -65,7 +65,7 @@ def main(config: DictConfig) -> float:
 @launch.alone
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
-    schema.check(config)
+    limits.check(config)
     commit = runs.git_commit()  # of the code that runs, whatever is checked out by the end
     start: Path | None = None
     if not resume:

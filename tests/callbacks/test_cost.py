@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from src.callbacks import cost
 from src.callbacks.cost import Cost
 
-STEP, BETWEEN = 0.02, 0.3
+STEP, BETWEEN = 0.02, 1.0
 
 
 class Sleeper(LightningModule):

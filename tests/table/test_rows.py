@@ -111,5 +111,6 @@ def test_a_run_without_a_variant_is_refused(tmp_path: Path):
 def test_a_strangers_interpolation_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SECRET", "hidden")
     write_run(tmp_path / "a", "cut", 0, {"fid": 1.0}, method={"name": "${oc.env:SECRET}"})
-    (run,) = collect([tmp_path]).finished
-    assert "hidden" not in str(run)
+    with pytest.raises(UserError, match="refers to other values") as refusal:
+        collect([tmp_path])
+    assert "hidden" not in str(refusal.value)
