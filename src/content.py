@@ -28,6 +28,7 @@ from src.data.labelled_data import read_labelled
 from src.data.labels import IGNORE
 from src.data.transforms import Transforms, to_pixels
 from src.errors import UserError, did_you_mean
+from src.files import write
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
 from src.training_set import domains
@@ -80,7 +81,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
         "frames": f"source and output at the translator's height, {transforms.height} pixels; scored at full size",
     }
     text = json.dumps({"scores": scores, "protocol": how}, indent=2)
-    runs.write(folder / CONTENT, (text + "\n").encode())
+    write(folder / CONTENT, (text + "\n").encode())
     write_image(folder / PICTURE, outlines.draw(worst, judge.table))
     kept = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}
     runs.save_metrics(folder, {**kept, **headline}, {**protocol, "content": how})

@@ -12,7 +12,6 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
@@ -57,7 +56,8 @@ def adopt() -> None:
 
         # every rank keeps seeing all GPUs of the job and takes its own by its local rank
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
-        rank_zero_only.rank = int(os.environ["RANK"])  # type: ignore[attr-defined]  # which Lightning read when it was imported
+        # Lightning read it when it was imported
+        rank_zero_only.rank = int(os.environ["RANK"])  # type: ignore[attr-defined]
 
 
 def check(trainer: Trainer, strategy: str) -> None:
@@ -128,10 +128,10 @@ def ending_together(trainer: Trainer) -> Iterator[None]:
 
 @contextmanager
 def ending(command: str, folder: Path) -> Iterator[None]:
-    """Turn every way a command may end into one line on stderr and an exit code.
+    """Turn every way a training may be stopped into one line on stderr and an exit code.
 
-    A user's mistake is 1, and lets the rest of a sweep go on; Ctrl-C is 130 and SIGTERM 143, with the way on. A job
-    that SLURM or submitit will end soon is put back into the queue.
+    A user's mistake is left to `src.command.entry`, but one process of several says it. Ctrl-C is 130 and SIGTERM 143,
+    with the way on. A job that SLURM or submitit will end soon is put back into the queue.
 
     Args:
         command: the module that continues a run, `src.train`.
@@ -142,18 +142,18 @@ def ending(command: str, folder: Path) -> Iterator[None]:
         signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
-    except UserError as error:
+    except UserError:
         if not is_first() and not in_sweep():
             sys.exit(1)  # the first process says it
-        raise CompactHydraException(one_line(error)) from error
+        raise
     except Interrupted as stop:
         if stop.signal in REQUEUE:
             _requeue(stop, command, folder)
-        _say(f"{stop}; continue with: python -m {command} resume={folder}")
+        say(f"{stop}; continue with: python -m {command} resume={folder}")
         sys.exit(stop.code)
     except (KeyboardInterrupt, _Terminated) as stop:
         on = f"; continue with: python -m {command} resume={folder}" if (folder / runs.CHECKPOINT).exists() else ""
-        _say(f"stopped{on}")
+        say(f"stopped{on}")
         sys.exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -174,7 +174,7 @@ def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
     (folder / REQUEUED).touch()
     handler = signal.getsignal(stop.signal)
     if callable(handler):
-        _say(f"{stop.signal.name}: {stop}; back into the queue")
+        say(f"{stop.signal.name}: {stop}; back into the queue")
         handler(stop.signal, None)  # submitit's; it ends this process
     job = os.environ["SLURM_JOB_ID"]
     if "SLURM_ARRAY_JOB_ID" in os.environ:
@@ -183,15 +183,16 @@ def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
         subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         why = " ".join(str(getattr(error, "stderr", None) or error).split())
-        _say(
+        say(
             f"{stop.signal.name}: {stop}; SLURM did not take the job back ({why}), continue with: "
             f"python -m {command} resume={folder}"
         )
     else:
-        _say(f"{stop.signal.name}: {stop}; job {job} is back in the queue and goes on from there")
+        say(f"{stop.signal.name}: {stop}; job {job} is back in the queue and goes on from there")
     sys.exit(stop.code)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """On stderr, once however many processes the run has."""
     if is_first():
         print(line, file=sys.stderr)

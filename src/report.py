@@ -22,8 +22,8 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from src import runs
 from src.errors import UserError
+from src.files import write
 from src.table import figure, text
 from src.table.collect import collect
 from src.table.table import Table, tabulate
@@ -58,7 +58,7 @@ def _write(table: Table, output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            runs.write(output / name, content)
+            write(output / name, content)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}); free or choose another place") from error
 

@@ -1,6 +1,5 @@
 """Continuing a run: its own configuration, the checkpoint it goes on from, and what a kill has left lying."""
 
-import sys
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -62,7 +61,7 @@ def finished(folder: Path) -> dict[str, float] | None:
     if not (folder / runs.METRICS).is_file():
         return None
     metrics, protocol = runs.load_metrics(folder)
-    _say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
+    launch.say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
     return metrics
 
 
@@ -82,12 +81,12 @@ def checkpoint(folder: Path) -> Path | None:
         found = _batches(path)
         if isinstance(found, int):
             if wrong:
-                _say(f"{'; '.join(wrong)}; going on from {path}, after batch {found}")
+                launch.say(f"{'; '.join(wrong)}; going on from {path}, after batch {found}")
             return path
         wrong.append(found)
     if begun(folder) or (folder / runs.WEIGHTS).exists():
         raise UserError(f"{'; '.join(wrong)}; nothing to continue from, start a new run")
-    _say(f"{folder}: stopped before its first checkpoint; starting from the beginning")
+    launch.say(f"{folder}: stopped before its first checkpoint; starting from the beginning")
     return None
 
 
@@ -107,8 +106,3 @@ def _batches(path: Path) -> int | str:
         reason = "empty" if path.stat().st_size == 0 else "torn" if isinstance(error, zipfile.BadZipFile) else "foreign"
         return f"{path}: not a readable checkpoint ({reason})"
     return batches if isinstance(batches, int) else f"{path}: not a readable checkpoint (foreign)"
-
-
-def _say(line: str) -> None:
-    if launch.is_first():
-        print(line, file=sys.stderr)

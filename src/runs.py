@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from src import settings
 from src.errors import UserError, did_you_mean
-from src.files import write as write
+from src.files import write
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
 PREVIOUS = "previous.ckpt"  # the checkpoint before the last, should that be damaged

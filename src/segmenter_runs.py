@@ -13,6 +13,7 @@ from src.data.images import Pixels
 from src.data.joint_transforms import JointTransforms
 from src.data.labels import LabelTable
 from src.errors import UserError
+from src.files import write
 from src.segmenters.segmenter import Segmenter
 
 
@@ -52,7 +53,7 @@ def build_network(config: DictConfig, table: LabelTable) -> Segmenter:
 def save_network(folder: Path, network: Segmenter) -> None:
     """Write the weights."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    runs.write(folder / runs.WEIGHTS, save(tensors))
+    write(folder / runs.WEIGHTS, save(tensors))
 
 
 def load(folder: Path, device: torch.device) -> Segmentation:

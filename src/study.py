@@ -30,6 +30,7 @@ from src.data.layouts import Domains
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell
 from src.errors import UserError
+from src.files import write
 from src.naming import file_name
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
@@ -110,7 +111,7 @@ def _report(output: Path, cells: Sequence[Cell], watched: str, protocol: dict[st
         "table.tex": downstream.latex(lines, watched),
     }
     for name, text in files.items():
-        runs.write(output / name, text.encode())
+        write(output / name, text.encode())
     return table
 
 

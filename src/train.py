@@ -30,6 +30,7 @@ from src.command import entry
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.errors import UserError
+from src.files import write
 from src.methods.base import Method
 from src.methods.parts import parameters_by_part
 from src.modules.translation import Translation
@@ -85,7 +86,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     method = runs.build_method(config)
     initial = InitialWeights()
     if start is None and config.method.get(runs.INIT_FROM) is not None:
-        initial.take(method, Path(config.method[runs.INIT_FROM]), say=launch.is_first())
+        launch.say(initial.take(method, Path(config.method[runs.INIT_FROM])))
     _demand_room(method, data.transforms.height, data.transforms.width)
     if config.compile:
         _compile(method)
@@ -104,7 +105,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
         if data.domains.skipped:
-            runs.write(folder / "skipped.txt", listing(data.domains.skipped))
+            write(folder / "skipped.txt", listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)
     fitting.fit(trainer, module, data, last, start)

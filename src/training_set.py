@@ -1,6 +1,5 @@
 """A labelled source set with other pixels: images made anew, class maps untouched, names and layout kept."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of
 from src.data.layouts import Domains
 from src.data.usable import announce
 from src.errors import UserError, did_you_mean
+from src.files import write
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def write_set(
     for frame, target in images.items():
         if taken.setdefault(target, frame.image) != frame.image:
             raise UserError(f"{taken[target]} and {frame.image} would both become {target}; rename one")
-    sources = {_below(frame.image, frame): _sha256(frame.image) for frame in _bar(frames, "hashing the source")}
+    sources = {_below(frame.image, frame): runs.sha256(frame.image) for frame in _bar(frames, "hashing the source")}
     identity = {"recipe": dict(recipe), "sources": sources}
     known = _open(output, identity)
     try:
@@ -91,11 +91,11 @@ def write_set(
         for frame in frames:
             for companion in frame.companions:
                 target = output / _below(companion, frame)
-                if not target.is_file() or _sha256(target) != _sha256(companion):
+                if not target.is_file() or runs.sha256(target) != runs.sha256(companion):
                     _place(companion, target)
         written = [path for frame in frames for path in (images[frame], *_companions(frame, output))]
-        files = {path.relative_to(output).as_posix(): _sha256(path) for path in _bar(written, "hashing")}
-        runs.write(output / MANIFEST, (json.dumps({**identity, "files": files}, indent=1) + "\n").encode())
+        files = {path.relative_to(output).as_posix(): runs.sha256(path) for path in _bar(written, "hashing")}
+        write(output / MANIFEST, (json.dumps({**identity, "files": files}, indent=1) + "\n").encode())
         (output / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}); free or choose another place") from error
@@ -119,7 +119,7 @@ def _open(output: Path, identity: Mapping[str, Any]) -> dict[str, str]:
             raise UserError(f"output={output}: exists and is no set of this package; name another folder")
         output.mkdir(parents=True, exist_ok=True)
     # until the manifest stands again, the set counts as unfinished
-    runs.write(output / UNFINISHED, json.dumps(identity).encode())
+    write(output / UNFINISHED, json.dumps(identity).encode())
     (output / MANIFEST).unlink(missing_ok=True)
     files = content.get("files", {})
     return {str(output / name): str(value) for name, value in files.items()} if isinstance(files, dict) else {}
@@ -129,7 +129,7 @@ def _intact(frame: Frame, target: Path, known: Mapping[str, str]) -> bool:
     if not target.is_file():
         return False
     if str(target) in known:
-        return _sha256(target) == known[str(target)]
+        return runs.sha256(target) == known[str(target)]
     try:
         return read_image(target).shape == read_image(frame.image).shape
     except UserError:
@@ -159,10 +159,6 @@ def _place(source: Path, target: Path) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _bar(things: Sequence[T], what: str) -> Iterable[T]:

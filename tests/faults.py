@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from src import report, runs, train
@@ -28,6 +27,7 @@ from src.callbacks.checkpoint import WholeFileIO
 from src.modules.translation import Translation
 from src.validation import Validation
 from tests.conftest import TINY
+from tests.frames import write_frames
 
 PHASES = ("step", "checkpoint", "evaluation", "table")
 TABLE = ("table.md", "table.csv", "table.tex", "table.png", "runs.csv")
@@ -180,17 +180,6 @@ def run(arguments: Sequence[str], log: Path, *, phase: str | None = None, at: in
         words = {}
     os.close(read)
     return Ending(os.waitstatus_to_exitcode(status), words.get("counts", {}), words.get("batches", 0))
-
-
-def write_frames(root: Path) -> Path:
-    """A root with trainA, trainB, testA and testB."""
-    for number, (name, count) in enumerate({"trainA": 5, "trainB": 6, "testA": 3, "testB": 4}.items()):
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            draws = torch.Generator().manual_seed(100 * number + index)
-            pixels = torch.randint(256, (6, 8, 3), generator=draws, dtype=torch.uint8)
-            Image.fromarray(pixels.numpy()).resize((56, 40)).save(root / name / f"{index}.png")
-    return root
 
 
 def command(setting: Setting, root: Path, folder: Path) -> list[str]:

@@ -19,7 +19,8 @@ from src.callbacks.checkpoint import REQUEUE, Interrupted
 from src.errors import UserError
 from src.train import train
 from tests.conftest import CONF, TINY
-from tests.faults import differences, write_frames
+from tests.faults import differences
+from tests.frames import write_frames
 from tests.test_train import tiny
 
 ENDLESS = [

@@ -16,7 +16,7 @@ from src.errors import UserError
 from src.modules.average import WeightAverage
 from src.train import train
 from tests.conftest import TINY, config
-from tests.faults import write_frames
+from tests.frames import write_frames
 from tests.test_train import StopAfter, tiny
 
 

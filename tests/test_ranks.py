@@ -8,18 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
-from PIL import Image
 from safetensors.torch import load_file
 
 from src import fitting, runs, train
 from src.callbacks.checkpoint import Interrupted
 from src.errors import UserError
-from tests import fake_slurm, two_ranks
+from tests import fake_slurm, frames, two_ranks
 from tests.conftest import ATTENTIONS, CONF, TINY, config
 
 # what is trained: one line a variant
@@ -32,14 +32,7 @@ VARIANTS = {
 RESUMED = "cyclegan"
 
 
-def write_frames(root: Path) -> Path:
-    for number, (name, count) in enumerate({"trainA": 4, "trainB": 5, "testA": 3, "testB": 3}.items()):
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            draws = torch.Generator().manual_seed(100 * number + index)
-            pixels = torch.randint(256, (6, 8, 3), generator=draws, dtype=torch.uint8)
-            Image.fromarray(pixels.numpy()).resize((56, 40)).save(root / name / f"{index}.png")
-    return root
+write_frames = partial(frames.write_frames, train=(4, 5), test=(3, 3))
 
 
 def command(*arguments: str) -> list[str]:

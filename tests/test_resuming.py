@@ -13,7 +13,7 @@ from src import resuming, runs
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.errors import UserError
 from src.train import train
-from tests.faults import write_frames
+from tests.frames import write_frames
 from tests.test_train import StopAfter, assert_equal_runs, tiny
 
 

@@ -1,6 +1,5 @@
 """Weights of an earlier run to start a new one from; everything else of the new run is fresh."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,17 @@ class InitialWeights(Callback):
     def __init__(self) -> None:
         self._sha256: str | None = None
 
-    def take(self, method: nn.Module, source: Path, *, say: bool) -> None:
-        """Give a fresh method the weights of `source`; see `take_weights`.
+    def take(self, method: nn.Module, source: Path) -> str:
+        """Give a fresh method the weights of `source`; says in one line what was taken, see `take_weights`.
 
         Args:
             method: changed in place.
             source: a run folder, or a weights.safetensors.
-            say: print on stderr what was taken and what starts fresh.
         """
         path = source / runs.WEIGHTS if source.is_dir() else source
         line = take_weights(method, path)
         self._sha256 = runs.sha256(path)
-        if say:
-            print(line, file=sys.stderr)
+        return line
 
     def protocol(self) -> dict[str, object]:
         """`init_from_sha256`, of the file; nothing for a run that started from its seed."""

@@ -69,8 +69,7 @@ class UnpairedData(LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.domains = layout(root)
-        if getattr(rank_zero_only, "rank", 0) == 0:
-            announce(self.domains.skipped)
+        rank_zero_only(announce)(self.domains.skipped)
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
         self.cache = FrameCache(Path(cache), self.transforms) if cache else None
         self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache)

@@ -29,6 +29,16 @@ class FiniteTerms:
         self._names = tuple(terms)
         self._first_T = broken_T if self._first_T is None else torch.minimum(self._first_T, broken_T)
 
+    def watch(self, terms: Mapping[str, Tensor], batch: int, interval: int) -> None:
+        """Note the terms of a batch, and demand them finite: on a CPU always, elsewhere every `interval` batches.
+
+        Reading makes a GPU wait for what is queued; at an entry of the log it does so anyway.
+        """
+        self.note(terms, batch)
+        assert self._first_T is not None
+        if self._first_T.device.type == "cpu" or batch % interval == 0:
+            self.demand()
+
     def demand(self) -> None:
         """Raise UserError, naming batch and terms, if any was not finite; waits for the device."""
         if self._first_T is None:

@@ -55,10 +55,7 @@ class Segmentation(LightningModule):
         loss = total / (labels != IGNORE).sum().clamp(min=1)
         self.batches += 1
         self.log("train/cross_entropy", loss.detach())
-        self.finite.note({"cross_entropy": loss.detach()}, self.batches)
-        # reading makes a GPU wait for what is queued; there the log does so anyway
-        if self.device.type == "cpu" or self.batches % log_interval(self.trainer) == 0:
-            self.finite.demand()
+        self.finite.watch({"cross_entropy": loss.detach()}, self.batches, log_interval(self.trainer))
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

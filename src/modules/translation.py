@@ -169,12 +169,10 @@ class Translation(LightningModule):
     def _log_terms(self, terms: dict[str, Tensor], state: Any) -> None:
         means = self._log_mean({f"train/{name}": term for name, term in terms.items()})
         # the means are those of all ranks, so all of them stop at the same batch
-        self.finite.note({name: means[f"train/{name}"] for name in terms}, self.batches)
-        # reading makes a GPU wait for what is queued; there the log does so anyway
-        if self.device.type == "cpu" or self.batches % log_interval(self.trainer) == 0:
-            self.finite.demand()
+        interval = log_interval(self.trainer)
+        self.finite.watch({name: means[f"train/{name}"] for name in terms}, self.batches, interval)
         places = getattr(state, "places", None)
-        if places is None or self.batches % log_interval(self.trainer):
+        if places is None or self.batches % interval:
             return
         for tap, places_BN in places.items():
             grid = (state.features[tap].shape[2], state.features[tap].shape[3])

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from src import runs
 from src.data.images import Pixels
 from src.errors import one_of
+from src.files import write
 from src.metrics.direction import higher_is_better
 from src.tracking.session import MODES, in_one_line, package, say, start
 from src.tracking.table import log_table, score_rows
@@ -88,7 +89,7 @@ class WandbRun(Logger):
                 self._folder, self._mode, id=identity, resume="allow", name=self.name, config=config, **self._options
             )
             self._attempt(lambda run: run.define_metric("*", step_metric="batches"))
-            runs.write(path, f"{identity}\n".encode())
+            write(path, f"{identity}\n".encode())
         return self._run
 
     @rank_zero_only

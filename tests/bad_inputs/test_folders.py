@@ -10,7 +10,7 @@ from shutil import copyfile, copytree
 
 import pytest
 
-from src import runs
+from src.files import write
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
 from tests.conftest import TINY
@@ -242,14 +242,14 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_tears_no_file(
 
 @pytest.mark.accepted
 def test_a_full_disk_keeps_the_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    runs.write(tmp_path / "metrics.json", b"old")
+    write(tmp_path / "metrics.json", b"old")
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left on device") as raised:
-        runs.write(tmp_path / "metrics.json", b"new")
+        write(tmp_path / "metrics.json", b"new")
     assert raised.value.filename == str(tmp_path / "metrics.json")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
