@@ -4,8 +4,8 @@
     python experiments/run.py carla2camvid_table1 --jobs 14 --set trainer=gpu
 
 An experiment is a folder beside this file with a sweep.yaml: `overrides` that every run gets, `rows` (one override a
-row) and `seeds`. Runs are made in outputs/experiments/<name>/; what the table is made of (metrics.json, config.yaml, a
-small panel of the first seed) is kept in experiments/<name>/runs/, from which
+row) and `seeds`. Runs are made in outputs/experiments/<name>/; what the table is made of (metrics.json, cost.json,
+config.yaml, a small panel of the first seed) is kept in experiments/<name>/runs/, from which
 `python -m src.report experiments/<name>` makes the table again. It may be stopped at any moment: finished runs are
 skipped and begun ones continued.
 """
@@ -51,7 +51,7 @@ def finish(folder: Path, overrides: list[str]) -> int:
 def keep(folder: Path, kept: Path, *, panel: bool) -> None:
     """Copy what the table is made of."""
     kept.mkdir(parents=True, exist_ok=True)
-    for name in ("config.yaml", "metrics.json"):
+    for name in ("config.yaml", "metrics.json", "cost.json"):
         shutil.copyfile(folder / name, kept / name)
     panels = sorted((folder / "images").glob("epoch_*.png"))
     if panel and panels:

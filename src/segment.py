@@ -102,8 +102,8 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         "seed": config.seed,
         "batches": module.batches,
         "commit": commit,
-        "seconds": round(module.seconds(), 1),
     }
+    runs.save_cost(folder, {"seconds": round(module.seconds(), 1)})  # before the scores: where they are, it is finished
     runs.save_metrics(folder, metrics, protocol)
     return metrics
 

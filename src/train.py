@@ -135,14 +135,14 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "batches": module.batches,
         "epochs": trainer.current_epoch,
         "commit": commit,
-        "seconds": round(module.seconds(), 1),
         "parameters": parameters_by_part(method),
         **initial.protocol(),
-        **cost.protocol(),
     }
+    took = {"seconds": round(module.seconds(), 1), **cost.measured()}
+    runs.save_cost(folder, took)  # before the scores: where they are, the run is finished
     runs.save_metrics(folder, metrics, protocol)
     launch.forget_requeue(folder)
-    log_scores(trainer.loggers, validation.scores.names, metrics, protocol)
+    log_scores(trainer.loggers, validation.scores.names, metrics, {**protocol, **took})
     print(json.dumps({"run": str(folder), **metrics}))
     _show(folder, metrics, validation.scores.names)
     return metrics[validation.scores.names[0]]

@@ -31,7 +31,6 @@ from tests.frames import write_frames
 
 PHASES = ("step", "checkpoint", "evaluation", "table")
 TABLE = ("table.md", "table.csv", "table.tex", "table.png", "runs.csv")
-OF_TIME = {"seconds", "seconds_per_step", "peak_process_bytes"}
 EPOCH = 6
 PATIENCE = 180.0
 
@@ -204,14 +203,12 @@ def command(setting: Setting, root: Path, folder: Path) -> list[str]:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """What differs between two finished runs, bit for bit, but for times."""
+    """What differs between two finished runs, bit for bit."""
     states = []
     for folder in (one, other):
         saved = torch.load(folder / runs.CHECKPOINT, weights_only=True)
         kept = {name: saved[name] for name in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "batches")}
-        metrics, protocol = runs.load_metrics(folder)
-        kept |= {"weights": load_file(folder / runs.WEIGHTS), "metrics": metrics}
-        kept["protocol"] = {key: value for key, value in protocol.items() if key not in OF_TIME}
+        kept |= {"weights": load_file(folder / runs.WEIGHTS), "metrics": (folder / runs.METRICS).read_bytes()}
         states.append(dict(_leaves(kept, "")))
     first, second = states
     names = sorted(first.keys() | second.keys())

@@ -58,11 +58,11 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, DictConfig]):
     folder, _ = finished
     assert {p.name for p in folder.iterdir()} == {
-        *("config.yaml", "weights.safetensors", "metrics.json", "logs", "last.ckpt", "previous.ckpt")
+        *("config.yaml", "weights.safetensors", "metrics.json", "cost.json", "logs", "last.ckpt", "previous.ckpt")
     }
     content = json.loads((folder / "metrics.json").read_text())
     assert {"miou", "accuracy", "iou/road", "iou/sky"} <= set(content["metrics"])
-    wanted = {"n_train", "n_test", "train_digest", "test_digest", "seed", "batches", "commit", "seconds"}
+    wanted = {"n_train", "n_test", "train_digest", "test_digest", "seed", "batches", "commit"}
     assert wanted <= set(content["protocol"])
     assert (content["protocol"]["n_train"], content["protocol"]["n_test"], content["protocol"]["batches"]) == (5, 2, 6)
 

@@ -67,6 +67,7 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
         "config.yaml",
         "weights.safetensors",
         "metrics.json",
+        "cost.json",
         "images",
         "logs",
         "last.ckpt",
@@ -86,7 +87,9 @@ def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, 
     # real against real is two sets of two, so there are no subsets to draw
     assert set(content["metrics"]) == expected - {"kid_efficientnet_lite0_std_floor"}
     wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}
-    assert wanted | {"commit", "seconds", "data_digest"} <= set(content["protocol"])
+    assert wanted | {"commit", "data_digest"} <= set(content["protocol"])
+    cost = json.loads((finished[0] / "cost.json").read_text())
+    assert set(cost) == {"seconds", "seconds_per_step", "peak_process_bytes"}
     assert content["protocol"]["batches"] == 12
 
 

@@ -1,4 +1,4 @@
-"""What training cost: seconds a step and peak memory, for the protocol of a run."""
+"""What training cost: seconds a step and peak memory."""
 
 import resource
 import sys
@@ -24,7 +24,7 @@ class Cost(Callback):
     def __init__(self) -> None:
         self._steps, self._seconds, self._mark = 0, 0.0, 0.0
         self._earlier_peak = 0
-        self._memory: dict[str, int] = {}
+        self._memory: dict[str, float] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the peaks of earlier jobs in this process."""
@@ -55,7 +55,7 @@ class Cost(Callback):
         elif (peak := _peak_bytes()) > self._earlier_peak:
             self._memory = {"peak_process_bytes": peak}
 
-    def protocol(self) -> dict[str, object]:
+    def measured(self) -> dict[str, float]:
         """`seconds_per_step` and `peak_cuda_bytes` or `peak_process_bytes`; what could not be measured is left out."""
         steps = {"seconds_per_step": round(self._seconds / self._steps, 4)} if self._steps else {}
         return {**steps, **self._memory}

@@ -1,9 +1,8 @@
 """Run folders, found and read: what the table is made of."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ class Run:
         config: by dotted key; lists are leaves.
         metrics: by name.
         protocol: what the metrics need beside them.
+        cost: seconds and memory, by name; empty where its folder does not say.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Run:
     config: Mapping[str, Any]
     metrics: Mapping[str, float]
     protocol: Mapping[str, Any]
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,7 @@ def _find(folder: Path) -> Iterator[Path]:
 
 
 def _read(folder: Path, name: str) -> Run:
-    path = folder / runs.METRICS
-    try:
-        content = json.loads(path.read_text())
-        metrics = {str(key): float(value) for key, value in content["metrics"].items()}
-        protocol = dict(content["protocol"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not the scores of a run ({error!r}); leave the run out or repeat it") from error
+    metrics, protocol = runs.load_metrics(folder)
     # taken as written: a run's configuration is resolved, and a stranger's interpolations are not for us to follow
     nested = OmegaConf.to_container(runs.load_config(folder), resolve=False)
     assert isinstance(nested, dict)
@@ -97,7 +92,7 @@ def _read(folder: Path, name: str) -> Run:
     if not isinstance(variant, str) or not isinstance(seed, int):
         lacking = "seed" if isinstance(variant, str) else "variant"
         raise UserError(f"{folder / runs.CONFIG}: names no {lacking}, so the run has no row; leave it out or repeat it")
-    return Run(name, variant, seed, config, metrics, protocol)
+    return Run(name, variant, seed, config, metrics, protocol, runs.load_cost(folder))
 
 
 def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

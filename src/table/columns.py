@@ -128,8 +128,7 @@ def _cost_columns(runs: Sequence[Run]) -> list[Column]:
 
 def _costs(run: Run) -> Mapping[str, float]:
     parts: Mapping[str, Any] = run.protocol.get("parameters", {})
-    costs = {key: float(run.protocol[key]) for key in _COSTS if key in run.protocol}
-    return {f"parameters.{part}": float(count) for part, count in parts.items()} | costs
+    return {f"parameters.{part}": float(count) for part, count in parts.items()} | dict(run.cost)
 
 
 def _decimals(values: Iterable[float | None]) -> int:

@@ -8,7 +8,7 @@ from src.errors import UserError
 from src.table.collect import Run
 
 # what a run has of its own; the table gives it a place elsewhere
-OWN = ("seed", "commit", "ranks", "seconds", "parameters", "seconds_per_step", "peak_cuda_bytes", "peak_process_bytes")
+OWN = ("seed", "commit", "ranks", "parameters")
 NAMED = 3
 
 

@@ -45,7 +45,7 @@ def trained(measured: Cost, tmp_path) -> dict[str, object]:
         enable_model_summary=False,
     )
     trainer.fit(Sleeper(), DataLoader(range(5), batch_size=1))
-    return measured.protocol()
+    return measured.measured()
 
 
 def test_a_step_takes_what_it_sleeps_and_pictures_between_epochs_do_not_count(tmp_path):
@@ -71,4 +71,4 @@ def test_a_peak_that_an_earlier_run_may_have_set_is_left_out(tmp_path, monkeypat
 
 
 def test_nothing_is_claimed_of_a_run_that_made_no_step():
-    assert Cost().protocol() == {}
+    assert Cost().measured() == {}

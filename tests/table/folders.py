@@ -16,11 +16,9 @@ PROTOCOL = {
     "data_digest": "d1",
     "batches": 6,
     "commit": "c1",
-    "seconds": 3.5,
     "parameters": {"G": 11378179, "D": 2764737, "heads": 560384, "attention": 0},
-    "seconds_per_step": 0.25,
-    "peak_process_bytes": 2**30,
 }
+COST = {"seconds": 3.5, "seconds_per_step": 0.25, "peak_process_bytes": 2**30}
 
 
 def settings(variant: str, seed: int, **changes: Any) -> dict[str, Any]:
@@ -58,4 +56,5 @@ def write_run(
     if metrics is not None:
         content = {"metrics": dict(metrics), "protocol": {**PROTOCOL, "seed": seed, **(protocol or {})}}
         (folder / "metrics.json").write_text(json.dumps(content))
+        (folder / "cost.json").write_text(json.dumps(COST))
     return folder

@@ -192,8 +192,7 @@ def test_a_key_only_some_protocols_have_is_a_difference(sweep: Path):
 
 
 def test_what_a_run_has_of_its_own_is_no_difference_but_commits_are_told(sweep: Path):
-    own = {"seconds": 9.0, "seconds_per_step": 1.0, "peak_process_bytes": 5, "commit": "c2"}
-    write_run(sweep / "other", "self", 7, {"fid": 1.0}, protocol=own)
+    write_run(sweep / "other", "self", 7, {"fid": 1.0}, protocol={"commit": "c2"})
     found = table(sweep)
     assert "Warning: the runs are of different commits: c1, c2." in found.notes
     assert "seeds: 0, 1, 2, 3, 4, 7; commit: c1, c2; n_fake: 8" in found.protocol
@@ -226,12 +225,23 @@ def test_a_broken_file_of_scores_is_one_line(content: str, tmp_path: Path):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"seconds": "x"}'])
+def test_a_broken_file_of_costs_is_one_line_and_a_missing_one_leaves_no_column(content: str, tmp_path: Path):
+    write_run(tmp_path / "a", "cut", 0, {"fid": 1.0})
+    assert "seconds_per_step" in text.runs_csv(table(tmp_path))
+    (tmp_path / "a" / "cost.json").write_text(content)
+    with pytest.raises(UserError, match=r"cost.json: not the cost of a run"):
+        collect([tmp_path])
+    (tmp_path / "a" / "cost.json").unlink()
+    assert "seconds_per_step" not in text.runs_csv(table(tmp_path))
+
+
 def test_a_run_named_twice_counts_once(sweep: Path):
     assert len(collect([sweep, sweep / "cut_0"]).finished) == 20
 
 
 def test_latex_is_well_formed(sweep: Path):
-    write_run(sweep / "odd_one", "self", 0, {"fid": 1.0}, protocol={"seconds": 1})
+    write_run(sweep / "odd_one", "self", 0, {"fid": 1.0})
     source = text.latex(table(sweep))
     unescaped = re.sub(r"\\.", "", source)
     assert unescaped.count("{") == unescaped.count("}")
