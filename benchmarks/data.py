@@ -52,13 +52,14 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        files = write_frames(Path(folder), options.frames)
+        files = write_frames(Path(folder), options.frames + 2)
         transforms = Transforms(size=options.size, aspect=1.0, fit="stretch", load_scale=286 / 256, flip=True)
         cache = FrameCache(Path(folder) / "cache", transforms)
         started = time.perf_counter()
         cache.prepare(files)
         print(f"cache of {len(files)} frames written in {time.perf_counter() - started:.1f} s")
-        domains = Domains(files, files, files[:1], files[:1])
+        *files, x_val, y_val = files
+        domains = Domains(files[::2], files[1::2], [x_val], [y_val])
         ways = {
             "decoded": UnpairedImages(domains, transforms, samples=len(files), seed=0),
             "cached": UnpairedImages(domains, transforms, samples=len(files), seed=0, cache=cache),

@@ -2,16 +2,21 @@
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from scipy import stats
 
 from src.errors import UserError
+from src.files import write
 from src.table.statistics import CONFIDENCE, summary
 
 RAW, REAL = "raw source", "real (oracle)"
+STUDY = "study.json"
+"""All that a study measured; the tables are made of it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,21 @@ class Cell:
     translator: str
     seed: int
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Segmenters of one study.
+
+    Attributes:
+        cells: in the order of the rows.
+        watched: the class that has a column of its own.
+        protocol: what the scores need beside them.
+    """
+
+    cells: Sequence[Cell]
+    watched: str
+    protocol: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,46 @@ class Line:
     std: float | None
     interval: tuple[float, float] | None
     gap_closed: float | None
+
+
+def save(study: Study, folder: Path) -> str:
+    """Write study.json and what `report` writes; returns table.md."""
+    cells = [{**vars(cell), "metrics": dict(cell.metrics)} for cell in study.cells]
+    content = {"cells": cells, "watched": study.watched, "protocol": dict(study.protocol)}
+    write(folder / STUDY, (json.dumps(content, indent=2) + "\n").encode())
+    return report(study, folder)
+
+
+def load(folder: Path) -> Study:
+    """The study kept in `folder`; raises UserError if its file cannot be read."""
+    path = folder / STUDY
+    try:
+        content = json.loads(path.read_text())
+        cells = [
+            Cell(
+                str(cell["row"]),
+                str(cell["translator"]),
+                int(cell["seed"]),
+                {str(name): float(value) for name, value in cell["metrics"].items()},
+            )
+            for cell in content["cells"]
+        ]
+        study = Study(cells, str(content["watched"]), dict(content["protocol"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not a study ({error!r}); make it again with src.study") from error
+    if any(name not in cell.metrics for cell in cells for name in ("miou", "accuracy")):
+        raise UserError(f"{path}: a segmenter has no miou or accuracy; make it again with src.study")
+    return study
+
+
+def report(study: Study, folder: Path) -> str:
+    """Write table.md, .csv and .tex, the same bytes for the same study; returns table.md."""
+    lines = tabulate(study.cells)
+    table = markdown(lines, study.watched, study.protocol)
+    files = {"table.md": table, "table.csv": table_csv(lines), "table.tex": latex(lines, study.watched)}
+    for name, text in files.items():
+        write(folder / name, text.encode())
+    return table
 
 
 def tabulate(cells: Sequence[Cell]) -> list[Line]:

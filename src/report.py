@@ -1,6 +1,7 @@
 """The ablation table of finished runs: table.md, .csv, .tex and .png, and runs.csv with every seed's scores.
 
 python -m src.report outputs/sweeps/...
+python -m src.report outputs/study        the downstream table of a study
 """
 
 import argparse
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 PARSER = argparse.ArgumentParser(prog="python -m src.report", description="The ablation table of finished runs.")
-PARSER.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder of those")
+PARSER.add_argument(
+    "folders", nargs="+", type=Path, metavar="FOLDER", help="runs, sweeps, folders of those, or one study"
+)
 PARSER.add_argument("--output", type=Path, help="where the files go; by default into the one folder named")
 
 if __name__ == "__main__":
@@ -22,6 +25,7 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
+from src import downstream
 from src.errors import UserError
 from src.files import write
 from src.table import figure, text
@@ -102,6 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.output is None and len(options.folders) > 1:
             raise UserError("several folders: say where the table goes with --output")
         output = options.output or options.folders[0]
+        if len(options.folders) == 1 and (options.folders[0] / downstream.STUDY).is_file():
+            print(downstream.report(downstream.load(options.folders[0]), output), end="")
+            print(f"written: {output}/table.md, .csv and .tex", file=sys.stderr)
+            return 0
         table = report(options.folders, output)
     except UserError as error:
         print(error, file=sys.stderr)

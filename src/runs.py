@@ -23,7 +23,6 @@ from src.errors import UserError, did_you_mean
 from src.files import write
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
-COST = "cost.json"  # what no second run would repeat: seconds and memory
 PREVIOUS = "previous.ckpt"  # the checkpoint before the last, should that be damaged
 INIT_FROM = "init_from"  # of the node `method`
 _MODELS = ("src.methods.", "src.networks.")
@@ -188,22 +187,6 @@ def load_metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
         raise UserError(f"{path}: missing; the run has not finished, or is none") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not the scores of a run ({error!r})") from error
-
-
-def save_cost(folder: Path, cost: Mapping[str, float]) -> None:
-    """Write what a run took."""
-    write(folder / COST, (json.dumps(dict(cost), indent=2) + "\n").encode())
-
-
-def load_cost(folder: Path) -> dict[str, float]:
-    """What a run took, by name; nothing where its folder does not say. Raises UserError if the file cannot be read."""
-    path = folder / COST
-    if not path.is_file():
-        return {}
-    try:
-        return {str(key): float(value) for key, value in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not the cost of a run ({error!r}); remove it or repeat the run") from error
 
 
 def git_commit() -> str:

@@ -8,7 +8,6 @@ from src.help import answer_help
 if __name__ == "__main__":
     answer_help("study")  # before the imports below, which take seconds
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,9 +27,8 @@ from src.data.images import read_image, write_image
 from src.data.labelled import Frame, digest, home, labelled_set, labels_of
 from src.data.layouts import Domains
 from src.data.unpaired import in_random_order
-from src.downstream import RAW, REAL, Cell
+from src.downstream import RAW, REAL, Cell, Study
 from src.errors import UserError
-from src.files import write
 from src.naming import file_name
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
@@ -47,7 +45,7 @@ class TrainingSet:
 
     Attributes:
         row: of the table.
-        translator: which run made it; "" where none did.
+        translator: which made it, by variant and hash of weights; "" where none did.
         name: of its folders.
         write: writes it, or what is missing of it, and returns the folder that names it.
     """
@@ -97,22 +95,8 @@ def study(config: schema.StudyConfig) -> str:
     shared = ("n_test", "test_digest", "score", "frames", "batches")
     common: dict[str, object] = {key: protocol[key] for key in shared}
     common |= {"seeds": list(config.seeds), "segment": " ".join(config.segment) or "defaults"}
-    return _report(output, cells, watched, {**common, "source_digest": digest(source), "source_frames": len(source)})
-
-
-def _report(output: Path, cells: Sequence[Cell], watched: str, protocol: dict[str, object]) -> str:
-    lines = downstream.tabulate(cells)
-    table = downstream.markdown(lines, watched, protocol)
-    listed = [{**vars(cell), "metrics": dict(cell.metrics)} for cell in cells]
-    files = {
-        "study.json": json.dumps({"cells": listed, "protocol": protocol}, indent=2) + "\n",
-        "table.md": table,
-        "table.csv": downstream.table_csv(lines),
-        "table.tex": downstream.latex(lines, watched),
-    }
-    for name, text in files.items():
-        write(output / name, text.encode())
-    return table
+    common |= {"source_digest": digest(source), "source_frames": len(source)}
+    return downstream.save(Study(cells, watched, common), output)
 
 
 def _sets(
@@ -137,7 +121,7 @@ def _sets(
         def make(jobs: list[Job], run: Path = run) -> None:
             translate(runs.load_translator(run, average=config.average), jobs, where)
 
-        yield TrainingSet(variant, str(run), name, partial(write_set, source, folder / name, recipe, make))
+        yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make))
     yield TrainingSet(REAL, "", "real", lambda: real)
 
 

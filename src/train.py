@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import fitting, launch, limits, naming, resuming, runs, schema
+from src import costs, fitting, launch, limits, naming, resuming, runs, schema
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
@@ -139,7 +139,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         **initial.protocol(),
     }
     took = {"seconds": round(module.seconds(), 1), **cost.measured()}
-    runs.save_cost(folder, took)  # before the scores: where they are, the run is finished
+    costs.save(folder, took)  # before the scores: where they are, the run is finished
     runs.save_metrics(folder, metrics, protocol)
     launch.forget_requeue(folder)
     log_scores(trainer.loggers, validation.scores.names, metrics, {**protocol, **took})

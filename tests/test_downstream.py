@@ -2,10 +2,11 @@
 
 import csv
 import math
+from pathlib import Path
 
 import pytest
 
-from src.downstream import RAW, REAL, Cell, latex, markdown, table_csv, tabulate
+from src.downstream import RAW, REAL, Cell, Study, latex, load, markdown, save, table_csv, tabulate
 from src.errors import UserError
 
 
@@ -67,6 +68,29 @@ def test_the_files_show_the_same_rows():
     assert float(rows[1]["gap_closed"]) == pytest.approx(0.325)
     assert r"raw source & 3 seeds & 22.00 $\pm$ 2.00" in latex(lines, "tree")
     assert r"mIoU, \%" in latex(lines, "tree")
+
+
+def test_a_kept_study_is_the_study(tmp_path: Path):
+    study = Study(CELLS, "tree", {"n_test": 5})
+    table = save(study, tmp_path)
+    assert load(tmp_path) == study
+    assert table == markdown(tabulate(CELLS), "tree", {"n_test": 5})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"cells": []}',
+        '{"cells": [{"row": "a"}], "watched": "tree", "protocol": {}}',
+        '{"cells": [{"row": "a", "translator": "", "seed": 0, "metrics": {}}], "watched": "tree", "protocol": {}}',
+    ],
+)
+def test_a_spoilt_study_is_one_line(content: str, tmp_path: Path):
+    (tmp_path / "study.json").write_text(content)
+    with pytest.raises(UserError, match=r"study.json: .* make it again with src.study"):
+        load(tmp_path)
 
 
 def test_a_study_without_cells_is_refused():

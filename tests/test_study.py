@@ -1,5 +1,6 @@
 """Translate -> segment -> table, on tiny sets in both true layouts."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,14 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     cells[3].unlink()  # scored again from its checkpoint, the others stay
     assert studied(*arguments) == done.stdout
     assert [a == b for a, b in zip(times, (p.stat().st_mtime_ns for p in cells), strict=True)].count(False) == 1
+    kept = tmp_path / "kept"  # a study's file alone, carried elsewhere
+    kept.mkdir()
+    shutil.copy(tmp_path / "study.json", kept)
+    assert str(tmp_path) not in (kept / "study.json").read_text()
+    again = command("src.report", str(kept))
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    for name in ("table.md", "table.csv", "table.tex"):
+        assert (kept / name).read_bytes() == (tmp_path / name).read_bytes()
     with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
         studied(*arguments, "segment=['data.size=64']")
 

@@ -3,12 +3,13 @@
 Johnson et al. 2016 by way of CycleGAN and CUT. Shapes: B images, C channels, H x W pixels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from src.networks.initialise import WIDEST, Init, initialise
+from src.networks.recompute import recomputed
 from src.networks.reflect import Reflect
 from src.networks.resample import BlurDown, BlurUp
 
@@ -48,8 +49,9 @@ class ResBlock(nn.Module):
 class Encoder(nn.Module):
     """G's first half: everything before the sixth residual block (the paper, Sec. 3.2)."""
 
-    def __init__(self, width: int, blur: bool) -> None:
+    def __init__(self, width: int, blur: bool, recompute: bool) -> None:
         super().__init__()
+        self.recompute = recompute
         self.pad = Reflect(3)
         self.stem = nn.Sequential(nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(inplace=True))
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1)
@@ -64,12 +66,13 @@ class Encoder(nn.Module):
         if height % STRIDE or width % STRIDE or min(height, width) < 2 * STRIDE:
             raise ValueError(f"height and width must be multiples of {STRIDE} from 8 up, got {height}x{width}")
         pixels = self.pad(x_B3HW)
-        down1 = self.down1(self.stem(pixels))
-        down2 = self.down2(self.after1(down1))
-        z = self.after2(down2)
+        run = recomputed if self.recompute else _plain
+        down1 = run(lambda x: self.down1(self.stem(x)), pixels)
+        down2 = run(lambda x: self.down2(self.after1(x)), down1)
+        z = run(self.after2, down2)
         blocks = []
         for block in self.blocks:
-            z = block(z)
+            z = run(block, z)
             blocks.append(z)
         return {"pixels": pixels, "down1": down1, "down2": down2, "block1": blocks[0], "block5": blocks[4]}
 
@@ -77,8 +80,23 @@ class Encoder(nn.Module):
 class Decoder(nn.Sequential):
     """G's second half: four residual blocks, two doublings, and the image."""
 
-    def __init__(self, width: int, blur: bool) -> None:
+    def __init__(self, width: int, blur: bool, recompute: bool) -> None:
         super().__init__(*_decoder(width, blur))
+        self.recompute = recompute
+
+    def forward(self, z_BCHW: Tensor) -> Tensor:
+        """The code, [B, 4 width, H / 4, W / 4] -> an image [B, 3, H, W] in [-1, 1]."""
+        run = recomputed if self.recompute else _plain
+        for part in self._parts() if self.recompute else self:
+            z_BCHW = run(part, z_BCHW)
+        return z_BCHW
+
+    def _parts(self) -> Iterator[nn.Sequential]:
+        """A block or a convolution each, with what lies before it; the last with what lies behind it."""
+        layers = list(self)
+        ends = [n + 1 for n, layer in enumerate(layers) if isinstance(layer, ResBlock | nn.Conv2d | nn.ConvTranspose2d)]
+        for start, end in pairwise([0, *ends[:-1], len(layers)]):
+            yield nn.Sequential(*layers[start:end])
 
 
 class Generator(nn.Module):
@@ -89,14 +107,16 @@ class Generator(nn.Module):
         blur: blur-pooled resampling as in CUT; False gives CycleGAN's strided and transposed convolutions.
         init: of the weights, see `initialise`.
         gain: of `init`.
+        recompute: keep convolutions' outputs alone for the backward pass, and compute what lies between them again.
+            Numbers stay the same to the bit; the memory that G's maps take is about halved.
     """
 
-    def __init__(self, *, width: int, blur: bool, init: Init, gain: float) -> None:
+    def __init__(self, *, width: int, blur: bool, init: Init, gain: float, recompute: bool = False) -> None:
         super().__init__()
         if not 1 <= width <= WIDEST:
             raise ValueError(f"generator.width must lie in [1, {WIDEST}], got {width}")
-        self.encoder = Encoder(width, blur)
-        self.decoder = Decoder(width, blur)
+        self.encoder = Encoder(width, blur, recompute)
+        self.decoder = Decoder(width, blur, recompute)
         # channels of each tap, in the order of TAPS
         self.channels = dict(zip(TAPS, (3, 2 * width, 4 * width, 4 * width, 4 * width), strict=True))
         initialise(self, init, gain)
@@ -105,6 +125,10 @@ class Generator(nn.Module):
         """Images [B, 3, H, W] in [-1, 1], H and W multiples of 4 -> images of the same shape and range."""
         out: Tensor = self.decoder(self.encoder(x_B3HW)["block5"])
         return out
+
+
+def _plain(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return part(x)
 
 
 def _norm_relu(channels: int, down: nn.Module | None) -> nn.Sequential:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from src import runs
+from src import costs, runs
 from src.errors import UserError
 
 SWEEP = "multirun.yaml"  # Hydra leaves it in the folder of a sweep
@@ -92,7 +92,7 @@ def _read(folder: Path, name: str) -> Run:
     if not isinstance(variant, str) or not isinstance(seed, int):
         lacking = "seed" if isinstance(variant, str) else "variant"
         raise UserError(f"{folder / runs.CONFIG}: names no {lacking}, so the run has no row; leave it out or repeat it")
-    return Run(name, variant, seed, config, metrics, protocol, runs.load_cost(folder))
+    return Run(name, variant, seed, config, metrics, protocol, costs.load(folder))
 
 
 def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

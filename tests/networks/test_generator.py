@@ -1,10 +1,14 @@
 """G: its size, its five taps and what each of them sees."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from src.networks.generator import TAPS, Generator
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def parameters(module: nn.Module) -> int:
@@ -83,3 +87,33 @@ def test_starts_with_xavier_weights_of_gain_002_and_zero_biases():
     assert float(convolution.weight.detach().std()) == pytest.approx(0.02 * (2 / (fan_in + fan_out)) ** 0.5, rel=0.01)
     assert convolution.bias is not None
     assert float(convolution.bias.detach().abs().max()) == 0
+
+
+@pytest.mark.parametrize("blur", [True, False])
+def test_recomputing_changes_no_bit_of_outputs_and_gradients(blur):
+    image = torch.rand(2, 3, 16, 20) * 2 - 1
+    results = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        generator = Generator(width=4, blur=blur, init="xavier", gain=0.5, recompute=recompute)
+        features = generator.encoder(image)
+        output = generator.decoder(features["block5"])
+        again = generator.encoder(output)  # as PatchNCE reads it
+        terms = [output.square().mean(), *(x.abs().mean() for x in (*features.values(), *again.values()))]
+        torch.stack(terms).sum().backward()
+        results.append([output, *(parameter.grad for parameter in generator.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+def test_recomputing_keeps_about_half_for_the_backward_pass(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from growth import Live
+
+    kept = []
+    for recompute in (False, True):
+        generator = Generator(width=8, blur=True, init="xavier", gain=0.02, recompute=recompute)
+        with Live() as live:
+            output = generator(torch.rand(1, 3, 64, 64))
+        kept.append(live.now)
+        assert output.requires_grad
+    assert kept[1] < 0.55 * kept[0]

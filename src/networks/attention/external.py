@@ -27,19 +27,20 @@ class ExternalAttention(Attention):
         nn.init.xavier_normal_(self.memory_key)
         nn.init.xavier_normal_(self.memory_value)
 
-    def log_mass(self, x_BCHW: Tensor) -> Tensor:
-        """Logarithm of the softmax over places, one distribution a slot: [B, S, P]."""
-        logits_BSP = self.memory_key @ x_BCHW.flatten(2)
-        return logits_BSP.log_softmax(dim=2)
-
     @torch.no_grad()
     def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, P]: sum over slots of the softmax over places."""
-        return self.log_mass(x_BCHW).exp().sum(1)
+        return self._logits(x_BCHW).softmax(dim=2).sum(1)
 
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         """F + A M_v at the chosen places: [B, N, C]."""
-        log_mass_BSP = self.log_mass(x_BCHW)
-        chosen_BNS = log_mass_BSP.gather(2, places_BN[:, None].expand(-1, log_mass_BSP.shape[1], -1)).mT
+        total_BS = self._logits(x_BCHW).logsumexp(dim=2)
+        chosen_BNC = at_places(x_BCHW, places_BN)
+        log_mass_BNS = chosen_BNC @ self.memory_key.T - total_BS[:, None]
         # L1 over the slots of exp(log mass) is a softmax of the log mass: exact, and safe where the mass underflows
-        return at_places(x_BCHW, places_BN) + chosen_BNS.softmax(dim=2) @ self.memory_value
+        return chosen_BNC + log_mass_BNS.softmax(dim=2) @ self.memory_value
+
+    def _logits(self, x_BCHW: Tensor) -> Tensor:
+        """M_k F^T: [B, S, P]."""
+        # `@` would copy the map, transposed, because the memory asks for a gradient
+        return torch.bmm(self.memory_key.expand(len(x_BCHW), -1, -1), x_BCHW.flatten(2))

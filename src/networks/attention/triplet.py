@@ -1,13 +1,50 @@
 """Triplet attention (Misra et al. 2021, "Rotate to attend"): three gates from three views of the feature map."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from src.networks.attention.base import Attention, at_places, initialise
 
 
+def z_pools(x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Maximum and mean over C, over H and over W, stacked: [B, 2, H, W], [B, 2, C, W] and [B, 2, C, H]."""
+    if torch.is_grad_enabled() and x_BCHW.requires_grad:
+        return _ZPools.apply(x_BCHW)  # type: ignore[no-any-return]
+    over_C, over_H, over_W = (torch.stack([x_BCHW.amax(axis), x_BCHW.mean(axis)], 1) for axis in (1, 2, 3))
+    return over_C, over_H, over_W
+
+
+class _ZPools(torch.autograd.Function):
+    """The same with one gradient for all three, written in two passes over the map; six reductions take a dozen.
+
+    Of equal maxima the gradient goes to one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_BCHW: Tensor) -> tuple[Tensor, ...]:
+        largest = [x_BCHW.max(axis) for axis in (1, 2, 3)]
+        ctx.save_for_backward(*(indices for _, indices in largest))
+        ctx.lengths = x_BCHW.shape[1:]
+        return tuple(torch.stack([values, x_BCHW.mean(axis)], 1) for axis, (values, _) in enumerate(largest, start=1))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        means = [
+            (pool[:, 1] / length).unsqueeze(axis)
+            for axis, (pool, length) in enumerate(zip(gradients, ctx.lengths, strict=True), start=1)
+        ]
+        out = means[0] + means[1]
+        out += means[2]
+        for axis, (pool, indices) in enumerate(zip(gradients, ctx.saved_tensors, strict=True), start=1):
+            place = indices.unsqueeze(axis)
+            out.scatter_(axis, place, out.gather(axis, place) + pool[:, 0].unsqueeze(axis))
+        return out  # type: ignore[no-any-return]
+
+
 class PlaneGate(nn.Module):
-    """sigmoid(norm(conv([max, mean]))): the Z-pool over one axis, then a gate on the plane of the other two.
+    """sigmoid(norm(conv([max, mean]))): a gate on the plane of two axes, from the Z-pool over the third.
 
     The publication normalises with BatchNorm. With one image a batch that is GroupNorm over the plane, which
     is used here for any batch size, so that images never influence each other.
@@ -18,10 +55,9 @@ class PlaneGate(nn.Module):
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = nn.GroupNorm(1, 1)
 
-    def forward(self, x_BZHW: Tensor) -> Tensor:
-        """[B, Z, H, W] -> gate in (0, 1), [B, H, W]; Z is whichever axis was rotated to the front."""
-        pooled = torch.stack([x_BZHW.amax(1), x_BZHW.mean(1)], dim=1)
-        gate: Tensor = torch.sigmoid(self.norm(self.conv(pooled))).squeeze(1)
+    def forward(self, pooled_B2HW: Tensor) -> Tensor:
+        """[B, 2, H, W], maximum and mean -> gate in (0, 1), [B, H, W], whichever axes these are."""
+        gate: Tensor = torch.sigmoid(self.norm(self.conv(pooled_B2HW))).squeeze(1)
         return gate
 
 
@@ -46,8 +82,8 @@ class TripletAttention(Attention):
 
     def gates(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The gates on the planes (H, W), (C, W) and (H, C), each in (0, 1)."""
-        x_BHCW, x_BWHC = x_BCHW.transpose(1, 2), x_BCHW.transpose(1, 3)
-        return self.places(x_BCHW), self.columns(x_BHCW), self.rows(x_BWHC)
+        over_C, over_H, over_W = z_pools(x_BCHW)
+        return self.places(over_C), self.columns(over_H), self.rows(over_W.transpose(2, 3))
 
     @torch.no_grad()
     def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:

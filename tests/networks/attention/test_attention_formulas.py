@@ -3,6 +3,7 @@
 Tolerance 1e-9 throughout: both sides are float64, sums have at most a few thousand terms of order one.
 """
 
+from collections.abc import Sequence
 from itertools import product
 from math import floor
 
@@ -17,7 +18,7 @@ from src.networks.attention.base import Attention
 from src.networks.attention.entropy import EntropyAttention
 from src.networks.attention.external import ExternalAttention
 from src.networks.attention.self import SelfAttention
-from src.networks.attention.triplet import TripletAttention
+from src.networks.attention.triplet import TripletAttention, z_pools
 
 KEY = torch.zeros(1, dtype=torch.int64)
 SHAPES = [(8, 5, 7), (16, 6, 6), (3, 9, 4)]
@@ -121,6 +122,23 @@ def test_triplet_attends_as_the_publication(shape, kernel_size):
     expected = (image * first + image * second + image * third) / 3
     places = some_places(x)
     close(module.attend(x, places), read(expected, places))
+
+
+def test_the_three_pools_of_triplet_have_the_gradient_of_six_reductions():
+    x = torch.randn(2, 5, 4, 7, dtype=torch.float64, requires_grad=True)
+    weights = [torch.randn(2, 2, *(n for axis, n in enumerate((5, 4, 7)) if axis != out)) for out in range(3)]
+
+    def gradient(pools: Sequence[torch.Tensor]) -> torch.Tensor:
+        total = torch.stack([(pool * weight).sum() for pool, weight in zip(pools, weights, strict=True)]).sum()
+        return torch.autograd.grad(total, x)[0]
+
+    plain = [torch.stack([x.amax(axis), x.mean(axis)], 1) for axis in (1, 2, 3)]
+    pools = z_pools(x)
+    assert all(torch.equal(one, other) for one, other in zip(pools, plain, strict=True))
+    with torch.no_grad():
+        assert all(torch.equal(one, other) for one, other in zip(z_pools(x), plain, strict=True))
+    torch.testing.assert_close(gradient(pools), gradient(plain), rtol=0, atol=1e-14)
+    assert torch.autograd.gradcheck(z_pools, (x,))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
