@@ -70,7 +70,7 @@ class Validation:
         """
         real = self._real(where)
         source = self._gather("source", self.x_files, where)
-        references = {f"{name}_source": value for name, value in self.scores(source, real, where).items()}
+        references = {f"{name}_source": value for name, value in self.scores.again(source, real, where).items()}
         if len(real) >= 4:
             references |= {f"{name}_floor": value for name, value in self.scores.floor(real, where).items()}
         return references

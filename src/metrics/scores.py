@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, pstdev
 
@@ -16,6 +17,7 @@ from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet, embed, exact, square, to_bytes
 from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions
+from src.metrics.score_cache import kept
 from src.metrics.shards import from_first, join, rank, share
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 
@@ -47,7 +49,7 @@ class Scores:
         kid_subsets: number of random subsets KID averages over, where there is more than one to draw.
         kid_subset_size: images a subset; lowered to the smaller set where that is smaller.
         seeds: SWD is averaged over this many draws of places and directions.
-        cache: folder where features of files are kept; None keeps none.
+        cache: folder where features of files, and scores of sets that come again, are kept; None keeps none.
     """
 
     def __init__(
@@ -144,13 +146,17 @@ class Scores:
         """Scores by name; computed by the first rank on `where` and given to all."""
         return from_first(lambda: self._all(images, real, where), where)
 
-    def floor(self, real: ImageSet, where: torch.device) -> dict[str, float]:
-        """The same scores of real images against real ones, at least four: every second one against the others.
+    def again(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
+        """The same, kept in the cache: for sets that the next job will bring again."""
+        settings = [self.extractor.name, where.type, self.side, self.own_size, self.seeds]
+        settings += [self.kid_subsets, self.kid_subset_size]
+        compute = partial(self._all, images, real, where)
+        return from_first(partial(kept, self.cache.folder, images, real, settings, compute), where)
 
-        Of an odd number the last is left out, so that both sets are of one size.
-        """
+    def floor(self, real: ImageSet, where: torch.device) -> dict[str, float]:
+        """The same of at least four real images: every second one against the others, without an odd last one."""
         end = len(real) // 2 * 2
-        return self(real.part(slice(0, end, 2)), real.part(slice(1, end, 2)), where)
+        return self.again(real.part(slice(0, end, 2)), real.part(slice(1, end, 2)), where)
 
     def per_image(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, list[float]]:
         """Columns with a value an image: `kid_contribution<x>`, whose mean is the KID over whole sets."""
