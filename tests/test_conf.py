@@ -31,17 +31,6 @@ SUPPLIED = {
     "src.data.layouts.folders": {"root"},
     "src.data.layouts.gta2cityscapes": {"root"},
     "src.data.layouts.streets": {"root"},
-    **{
-        f"src.networks.attention.{module}": {"channels"}
-        for module in (
-            "none.NoAttention",
-            "triplet.TripletAttention",
-            "external.ExternalAttention",
-            "self.SelfAttention",
-            "bam.BottleneckAttention",
-            "entropy.EntropyAttention",
-        )
-    },
 }
 
 
@@ -76,7 +65,8 @@ def check_arguments(found: list[DictConfig]) -> None:
         target = node["_target_"]
         if not target.startswith("src."):
             continue  # of libraries only what we decide on is written out
-        parameters = set(inspect.signature(get_object(target)).parameters) - SUPPLIED.get(target, set())
+        supplied = {"channels"} if target.startswith("src.networks.attention.") else SUPPLIED.get(target, set())
+        parameters = set(inspect.signature(get_object(target)).parameters) - supplied
         # where a method's weights come from is no argument of the method
         beside = {"_target_", "_partial_", *([runs.INIT_FROM] if target.startswith("src.methods.") else [])}
         assert {key for key in node if key not in beside} == parameters
