@@ -186,7 +186,7 @@ def load_metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path}: missing; the run has not finished, or is none") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not the scores of a run ({error!r})") from error
+        raise UserError(f"{path}: not the scores of a run ({error!r}); leave the run out or repeat it") from error
 
 
 def git_commit() -> str:

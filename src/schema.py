@@ -120,7 +120,8 @@ class TranslateConfig:
     """Root of conf/translate.yaml.
 
     Attributes:
-        run: folder of a trained run.
+        run: folder of a trained run; or else:
+        weights: a file of src.export, or a generator of the released CUT or CycleGAN code.
         input: an image, or a folder of images at any depth; or else:
         split: train or val: of a labelled source set, which is written anew with its class maps.
         data: the set, one of conf/data; by default the run's own.
@@ -130,7 +131,8 @@ class TranslateConfig:
         memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
     """
 
-    run: str = MISSING
+    run: str | None = None
+    weights: str | None = None
     input: str | None = None
     split: str | None = None
     data: Any = None
@@ -138,6 +140,27 @@ class TranslateConfig:
     average: bool = True
     accelerator: str = "auto"
     memory_limit: float = 4.0
+
+
+@dataclass
+class ExportConfig:
+    """Root of conf/export.yaml.
+
+    Attributes:
+        run: folder of a finished run.
+        format: onnx, torchscript or safetensors.
+        output: the file.
+        average: export the averaged weights; false takes the last step's.
+        precision: float32 or float16, of the weights in safetensors.
+        licence: what may be done with the weights; by default what follows from the data set.
+    """
+
+    run: str = MISSING
+    format: str = MISSING
+    output: str = MISSING
+    average: bool = True
+    precision: str = "float32"
+    licence: str | None = None
 
 
 @dataclass
@@ -215,6 +238,7 @@ def register() -> None:
     store.store(name="study_schema", node=StudyConfig)
     store.store(name="segment_schema", node=SegmentConfig)
     store.store(name="translate_schema", node=TranslateConfig)
+    store.store(name="export_schema", node=ExportConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="check_schema", node=CheckConfig)
     store.store(name="dashboard_schema", node=DashboardConfig)

@@ -1,6 +1,7 @@
-"""Translate images with a trained run: PNGs of the same names and sizes.
+"""Translate images with a trained run, or a file of weights: PNGs of the same names and sizes.
 
 python -m src.translate run=outputs/... input=frames/ output=out/
+python -m src.translate weights=translator.onnx input=frames/ output=out/
 python -m src.translate run=outputs/... split=train output=set/      a labelled source set, with its class maps
 """
 
@@ -29,6 +30,7 @@ from src.errors import UserError
 from src.networks.generator import STRIDE, Generator
 from src.networks.strips import strips_pay, translate_in_strips, whole_bytes, working_bytes
 from src.training_set import source_frames, write_set
+from src.weights import load
 
 THREADS = 4
 """Readers, and as many writers."""
@@ -59,8 +61,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
     if config.input is None:
         raise UserError("name what to translate: input=<image or folder>, or split=train for a labelled source set")
     jobs = plan(Path(config.input), Path(config.output))
-    network = runs.load_translator(Path(config.run), average=config.average)
-    translate(network, jobs, device(config.accelerator), config.memory_limit)
+    translate(_network(config), jobs, device(config.accelerator), config.memory_limit)
     return Path(config.output)
 
 
@@ -68,15 +69,21 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     if config.input is not None:
         raise UserError("input and split exclude each other: split translates a labelled source set")
     assert config.split is not None
-    run = Path(config.run)
-    data = runs.load_config(run).get("data") if config.data is None else config.data
+    weights = load.source(config.run, config.weights)
+    if config.data is None and config.run is None:
+        raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
+    data = runs.load_config(weights.parent).get("data") if config.data is None else config.data
     frames = source_frames(data, config.split)
-    network = runs.load_translator(run, average=config.average)
-    recipe = {"made_by": "translation", "weights_sha256": runs.sha256(run / runs.WEIGHTS), "average": config.average}
+    network = _network(config)
+    recipe = {"made_by": "translation", "weights_sha256": runs.sha256(weights), "average": config.average}
     where = device(config.accelerator)
     return write_set(
         frames, Path(config.output), recipe, lambda jobs: translate(network, jobs, where, config.memory_limit)
     )
+
+
+def _network(config: schema.TranslateConfig) -> nn.Module:
+    return load.translator(config.run, config.weights, average=config.average, accelerator=config.accelerator)
 
 
 def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:

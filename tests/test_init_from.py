@@ -13,10 +13,13 @@ from src import runs
 from src.callbacks.checkpoint import Interrupted
 from src.callbacks.initial_weights import take_weights
 from src.errors import UserError
+from src.export import export
 from src.modules.average import WeightAverage
 from src.train import train
+from tests import labelled
 from tests.conftest import TINY, config
 from tests.frames import write_frames
+from tests.released import Released
 from tests.test_train import StopAfter, tiny
 
 
@@ -144,3 +147,36 @@ def test_a_run_that_starts_from_its_seed_names_no_weights(tmp_path: Path):
     (tmp_path / "run").mkdir()
     train(cfg, tmp_path / "run")
     assert "init_from_sha256" not in runs.load_metrics(tmp_path / "run")[1]
+
+
+@pytest.mark.parametrize("method_choice", [["attention=triplet"], ["method=cyclegan_original"]])
+def test_a_released_generator_is_taken_and_the_rest_is_fresh(method_choice: list[str], tmp_path: Path):
+    blur = method_choice[0].startswith("attention")
+    theirs = Released(width=4, down=blur, up=blur, blocks=6)
+    torch.save(theirs.state_dict(), tmp_path / "latest_net_G.pth")
+    new = method(*method_choice, "generator.blocks=6")
+    before = {key: value.clone() for key, value in new.state_dict().items() if isinstance(value, torch.Tensor)}
+    line = take_weights(new, tmp_path / "latest_net_G.pth")
+    assert line.startswith(f"init_from: G from {tmp_path / 'latest_net_G.pth'}; fresh: D")
+    images = torch.rand(2, 3, 20, 36) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(new.translator()(images), theirs(images), atol=1e-5, rtol=0)
+    after = new.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items() if not key.startswith("G."))
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("safetensors", "safetensors"), ("torchscript", "pt")])
+def test_an_exported_generator_is_taken(kind: str, suffix: str, tmp_path: Path):
+    run = labelled.translator(tmp_path / "run", "data=streets", "data.root=data")
+    path = tmp_path / f"g.{suffix}"
+    export(labelled.composed("export", f"run={run}", f"format={kind}", f"output={path}"))
+    new = method("attention=bam")
+    assert take_weights(new, path) == f"init_from: G from {path}; fresh: D, H"
+    expected = runs.load_translator(run, average=True).state_dict()
+    torch.testing.assert_close(dict(new.translator().state_dict()), dict(expected), atol=0, rtol=0)
+
+
+def test_resampling_is_told_apart_though_its_weights_look_alike(tmp_path: Path):
+    torch.save(Released(width=4, down=False, up=True, blocks=9).state_dict(), tmp_path / "latest_net_G.pth")
+    with pytest.raises(UserError, match=r"give generator\.width=4 generator\.blur=up generator\.blocks=9$"):
+        take_weights(method("attention=none"), tmp_path / "latest_net_G.pth")

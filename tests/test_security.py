@@ -27,6 +27,8 @@ FORBIDDEN_CALLS = {
     *("yaml.load", "yaml.full_load", "yaml.unsafe_load", "yaml.load_all", "yaml.Loader", "yaml.UnsafeLoader"),
     *("torch.hub.load", "torch.jit.load", "torch.package.PackageImporter", "pandas.read_pickle"),
 }
+# what src.export has just made itself, it loads once, to check it
+EXCEPTIONS = {"src/export.py": ["torch.jit.load"]}
 LOADERS = {
     "torch.load": ("weights_only", True),
     "numpy.load": ("allow_pickle", False),
@@ -78,7 +80,8 @@ def dangers(text: str) -> Iterator[str]:
     "path", sorted([*SOURCE.glob("src/**/*.py"), *SOURCE.glob("benchmarks/*.py")]), ids=lambda path: path.stem
 )
 def test_no_source_can_run_what_a_file_holds(path: Path):
-    assert list(dangers(path.read_text())) == []
+    found = [line.partition(": ")[2] for line in dangers(path.read_text())]
+    assert found == EXCEPTIONS.get(path.relative_to(SOURCE).as_posix(), [])
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,7 @@ def test_no_source_can_run_what_a_file_holds(path: Path):
         "from torch import load",
         "import numpy as np\nnp.load(path, allow_pickle=True)",
         "import numpy as np\nnp.load(path)",
+        "import torch\ntorch.jit.load(path)",
         "import yaml\nyaml.load(text, yaml.Loader)",
         "eval(text)",
         "exec(text)",

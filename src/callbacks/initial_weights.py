@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from src import runs
 from src.errors import UserError
+from src.networks.generator import Architecture, Generator
+from src.weights import load, tensors_file
 
 _ATTENTION = "H.attention."
 
@@ -23,7 +25,7 @@ class InitialWeights(Callback):
 
         Args:
             method: changed in place.
-            source: a run folder, or a weights.safetensors.
+            source: a run folder, its weights.safetensors, a file of src.export, or a released generator.
         """
         path = source / runs.WEIGHTS if source.is_dir() else source
         line = take_weights(method, path)
@@ -52,12 +54,16 @@ def take_weights(method: nn.Module, path: Path) -> str:
 
     Args:
         method: changed in place.
-        path: of a weights.safetensors.
+        path: of a weights.safetensors, or of a generator alone, see `load.generator`.
 
     Raises UserError, naming the first key that differs, if a network is there but of another architecture, or if
     there is no G.
     """
-    saved = {key: value for key, value in runs.load_tensors(path).items() if not key.startswith(runs.AVERAGE)}
+    saved, theirs = _saved(path)
+    ours = _architecture(method)
+    if theirs is not None and ours is not None and theirs != ours:
+        settings = " ".join(f"generator.{name}={str(value).lower()}" for name, value in theirs._asdict().items())
+        raise UserError(f"method.init_from: {path} is a generator of another architecture; give {settings}")
     own = {key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)}
     shared = {_part(key) for key in saved} & {_part(key) for key in own}
     if "G" not in shared:
@@ -77,6 +83,23 @@ def take_weights(method: nn.Module, path: Path) -> str:
             )
     method.load_state_dict({key: saved[key] for key in of_shared}, strict=False)
     return f"init_from: {', '.join(sorted(shared))} from {path}; fresh: {', '.join(fresh) or 'nothing'}"
+
+
+def _saved(path: Path) -> tuple[dict[str, Tensor], Architecture | None]:
+    """Weights by name, without the average; of a file that holds a generator alone, its architecture."""
+    if path.suffix == ".safetensors" and not tensors_file.describes_itself(path):
+        tensors = runs.load_tensors(path)
+        return {key: value for key, value in tensors.items() if not key.startswith(runs.AVERAGE)}, None
+    try:
+        generator = load.generator(path)
+    except UserError as error:
+        raise UserError(f"method.init_from: {error}") from error
+    return {f"G.{key}": value for key, value in generator.state_dict().items()}, generator.architecture
+
+
+def _architecture(method: nn.Module) -> Architecture | None:
+    generator = dict(method.named_children()).get("G")
+    return generator.architecture if isinstance(generator, Generator) else None
 
 
 def _part(key: str) -> str:

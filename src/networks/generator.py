@@ -3,9 +3,11 @@
 Johnson et al. 2016 by way of CycleGAN and CUT. Shapes: B images, C channels, H x W pixels.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
+from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from src.networks.initialise import WIDEST, Init, initialise
@@ -23,6 +25,21 @@ the first and fifth residual block. The released CUT code numbers them 0, 4, 8, 
 
 STRIDE = 4
 """H and W of an image must be multiples of this, and at least twice it (the blocks reflect their border)."""
+
+ENCODED = 5
+"""Residual blocks of the encoder; the decoder has the others."""
+MOST_BLOCKS = 64
+
+Blur = bool | Literal["down", "up"]
+"""Blur-pooled resampling: both ways, neither, or only on the way down or up."""
+
+
+class Architecture(NamedTuple):
+    """All that decides which weights a generator has, and what it does with them."""
+
+    width: int
+    blur: Blur
+    blocks: int
 
 
 class ResBlock(nn.Module):
@@ -58,7 +75,7 @@ class Encoder(nn.Module):
         self.after1 = _norm_relu(2 * width, BlurDown(2 * width) if blur else None)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=1 if blur else 2, padding=1)
         self.after2 = _norm_relu(4 * width, BlurDown(4 * width) if blur else None)
-        self.blocks = nn.ModuleList(ResBlock(4 * width) for _ in range(5))
+        self.blocks = nn.ModuleList(ResBlock(4 * width) for _ in range(ENCODED))
 
     def forward(self, x_B3HW: Tensor) -> dict[str, Tensor]:
         """Images [B, 3, H, W] in [-1, 1] -> features by tap; `block5`, [B, 4 width, H / 4, W / 4], is the code."""
@@ -78,10 +95,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Sequential):
-    """G's second half: four residual blocks, two doublings, and the image."""
+    """G's second half: the other residual blocks, two doublings, and the image."""
 
-    def __init__(self, width: int, blur: bool, recompute: bool) -> None:
-        super().__init__(*_decoder(width, blur))
+    def __init__(self, width: int, blur: bool, blocks: int, recompute: bool) -> None:
+        super().__init__(*_decoder(width, blur, blocks))
         self.recompute = recompute
 
     def forward(self, z_BCHW: Tensor) -> Tensor:
@@ -107,16 +124,22 @@ class Generator(nn.Module):
         blur: blur-pooled resampling as in CUT; False gives CycleGAN's strided and transposed convolutions.
         init: of the weights, see `initialise`.
         gain: of `init`.
+        blocks: residual blocks, at least the encoder's five; the configurations of older runs do not name it.
         recompute: keep convolutions' outputs alone for the backward pass, and compute what lies between them again.
             Numbers stay the same to the bit; the memory that G's maps take is about halved.
     """
 
-    def __init__(self, *, width: int, blur: bool, init: Init, gain: float, recompute: bool = False) -> None:
+    def __init__(
+        self, *, width: int, blur: Blur, init: Init, gain: float, blocks: int = 9, recompute: bool = False
+    ) -> None:
         super().__init__()
         if not 1 <= width <= WIDEST:
             raise ValueError(f"generator.width must lie in [1, {WIDEST}], got {width}")
-        self.encoder = Encoder(width, blur, recompute)
-        self.decoder = Decoder(width, blur, recompute)
+        if not ENCODED <= blocks <= MOST_BLOCKS:
+            raise ValueError(f"generator.blocks must lie in [{ENCODED}, {MOST_BLOCKS}], got {blocks}")
+        self.architecture = Architecture(width, blur, blocks)
+        self.encoder = Encoder(width, blur in (True, "down"), recompute)
+        self.decoder = Decoder(width, blur in (True, "up"), blocks - ENCODED, recompute)
         # channels of each tap, in the order of TAPS
         self.channels = dict(zip(TAPS, (3, 2 * width, 4 * width, 4 * width, 4 * width), strict=True))
         initialise(self, init, gain)
@@ -125,6 +148,41 @@ class Generator(nn.Module):
         """Images [B, 3, H, W] in [-1, 1], H and W multiples of 4 -> images of the same shape and range."""
         out: Tensor = self.decoder(self.encoder(x_B3HW)["block5"])
         return out
+
+    def layers(self) -> Iterator[nn.Module]:
+        """Its layers in the order of the computation; the output of each is the input of the next."""
+        encoder = self.encoder
+        yield encoder.pad
+        for part in (encoder.stem, [encoder.down1], encoder.after1, [encoder.down2], encoder.after2):
+            yield from part
+        yield from encoder.blocks
+        yield from self.decoder
+
+
+def blank(architecture: Architecture) -> Generator:
+    """A generator without memory for its weights: names and shapes. Raises ValueError as the constructor does."""
+    with torch.device("meta"):
+        return Generator(**architecture._asdict(), init="normal", gain=1.0)
+
+
+def restore(architecture: Architecture, tensors: Mapping[str, Tensor]) -> Generator:
+    """A generator with given weights, float32 in evaluation mode.
+
+    Raises ValueError, naming the first, if names or shapes are not this architecture's, before anything is built, or
+    if a value is not finite.
+    """
+    expected = blank(architecture).state_dict()
+    for key in {**expected, **tensors}:
+        there, here = (tuple(one[key].shape) if key in one else None for one in (tensors, expected))
+        if there != here:
+            raise ValueError(f"{key} is {there or 'missing'} there, and {here or 'nothing'} is expected")
+    for key, value in tensors.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{key} holds NaN or infinity")
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        network = Generator(**architecture._asdict(), init="normal", gain=1.0)
+    network.load_state_dict(dict(tensors))
+    return network.eval().requires_grad_(False)
 
 
 def _plain(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -136,8 +194,8 @@ def _norm_relu(channels: int, down: nn.Module | None) -> nn.Sequential:
     return nn.Sequential(*layers, *([down] if down else []))
 
 
-def _decoder(width: int, blur: bool) -> Iterator[nn.Module]:
-    for _ in range(4):
+def _decoder(width: int, blur: bool, blocks: int) -> Iterator[nn.Module]:
+    for _ in range(blocks):
         yield ResBlock(4 * width)
     for wide, narrow in pairwise((4 * width, 2 * width, width)):
         if blur:

@@ -74,7 +74,7 @@ class _Strips:
     def run(self, generator: Generator, image_13HW: Tensor) -> Tensor:
         x: Map = Kept(image_13HW)
         padding: Padding | None = None
-        for module in _flat(generator):
+        for module in generator.layers():
             if isinstance(module, nn.ReflectionPad2d):
                 padding = (int(module.padding[0]), "reflect")
             elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -143,12 +143,3 @@ class _Strips:
 
 def _like(source: Map, rows: Tensor) -> Tensor:
     return rows.new_empty(1, source.channels, source.height, source.width)
-
-
-def _flat(generator: Generator) -> Iterator[nn.Module]:
-    encoder = generator.encoder
-    yield encoder.pad
-    for part in (encoder.stem, [encoder.down1], encoder.after1, [encoder.down2], encoder.after2):
-        yield from part
-    yield from encoder.blocks
-    yield from generator.decoder

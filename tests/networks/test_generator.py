@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from src.networks.generator import TAPS, Generator
+from src.networks.generator import TAPS, Blur, Generator
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -21,6 +21,12 @@ def test_has_the_papers_parameters_at_width_64():
 
 def test_blur_pooling_costs_no_parameter():
     assert parameters(Generator(width=64, blur=False, init="xavier", gain=0.02)) == 11_378_179
+
+
+def test_a_residual_block_is_two_convolutions():
+    wide = [parameters(Generator(width=4, blur=True, init="xavier", gain=0.02, blocks=blocks)) for blocks in (5, 6, 9)]
+    block = 2 * (16 * 16 * 9 + 16)
+    assert [more - wide[0] for more in wide] == [0, block, 4 * block]
 
 
 def without_norms(module: nn.Module) -> nn.Module:
@@ -59,8 +65,8 @@ def test_taps_have_the_stated_channels_and_sizes():
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (12, 40), (36, 20), (64, 64), (100, 8)])
-@pytest.mark.parametrize("blur", [True, False])
-def test_takes_any_multiple_of_four(shape: tuple[int, int], blur: bool):
+@pytest.mark.parametrize("blur", [True, False, "down", "up"])
+def test_takes_any_multiple_of_four(shape: tuple[int, int], blur: Blur):
     output = Generator(width=2, blur=blur, init="xavier", gain=0.02)(torch.randn(1, 3, *shape))
     assert output.shape == (1, 3, *shape)
     assert float(output.detach().abs().max()) <= 1

@@ -5,13 +5,13 @@ import torch
 from torch import Tensor, nn
 
 from src.networks import strips
-from src.networks.generator import Generator
+from src.networks.generator import Blur, Generator
 from src.networks.strips import translate_in_strips, whole_bytes, working_bytes
 
 
-def generator(width: int, blur: bool = True) -> Generator:
+def generator(width: int, blur: Blur = True, blocks: int = 9) -> Generator:
     torch.manual_seed(0)
-    network = Generator(width=width, blur=blur, init="xavier", gain=0.02).eval().requires_grad_(False)
+    network = Generator(width=width, blur=blur, init="xavier", gain=0.02, blocks=blocks).eval().requires_grad_(False)
     for parameter in network.parameters():
         # beyond the near-grey output of fresh weights, and with biases
         nn.init.normal_(parameter, std=0.1 if width < 64 else 0.03)
@@ -46,6 +46,14 @@ def test_the_whole_images_output(keep: bool, blur: bool, shape: tuple[int, int])
     exact = network.double()(x.double()).float()
     # both round in single precision; a grey level is 2 / 255
     torch.testing.assert_close(translate_in_strips(network.float(), x, keep=keep), exact, atol=1e-4, rtol=0)
+
+
+@pytest.mark.usefixtures("thin_strips")
+@pytest.mark.parametrize(("blur", "blocks"), [("down", 6), ("up", 5), (True, 11)])
+def test_the_whole_images_output_of_other_architectures(blur: Blur, blocks: int):
+    network, x = generator(4, blur, blocks), image(52, 116)
+    exact = network.double()(x.double()).float()
+    torch.testing.assert_close(translate_in_strips(network.float(), x, keep=True), exact, atol=1e-4, rtol=0)
 
 
 @pytest.mark.usefixtures("thin_strips")

@@ -1,0 +1,1 @@
+"""Generators as single files: what is carried off, and what comes from elsewhere."""
