@@ -1,13 +1,18 @@
-"""Runs a kept experiment: whatever is missing of its runs, several at a time, and its table after each.
+"""Runs a kept experiment: whatever is missing of it, several jobs at a time, and its table.
 
     python experiments/run.py streets_table1
     python experiments/run.py carla2camvid_table1 --jobs 14 --set trainer=gpu
 
-An experiment is a folder beside this file with a sweep.yaml: `overrides` that every run gets, `rows` (one override a
-row) and `seeds`. Runs are made in outputs/experiments/<name>/; what the table is made of (metrics.json, cost.json,
-config.yaml, a small panel of the first seed) is kept in experiments/<name>/runs/, from which
-`python -m src.report experiments/<name>` makes the table again. It may be stopped at any moment: finished runs are
-skipped and begun ones continued.
+An experiment is a folder beside this file, and is told by the file in it:
+
+- sweep.yaml: trainings. `overrides` that every run gets, `rows` (one override a row) and `seeds`.
+- study.yaml: a downstream study of the runs of the experiment `of`, with its `overrides`.
+- content.yaml: a judge (`judge`: what src.segment gets) looks at every run of the experiment `of`.
+
+All is made in outputs/experiments/<name>/. What the table is made of is kept beside the file (of a run metrics.json,
+cost.json, config.yaml and a small panel of the first seed; of a study study.json), and from it
+`python -m src.report experiments/<name>` makes the table again. It may be stopped at any moment: what is finished is
+skipped and what was begun goes on.
 """
 
 import argparse
@@ -15,43 +20,45 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from PIL import Image
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
+MADE, KEPT = ROOT / "outputs" / "experiments", ROOT / "experiments"
 PANEL = 900  # pixels, the width of a kept panel
+OF_A_RUN = ("config.yaml", "metrics.json", "cost.json")
 
 
-def command(folder: Path, overrides: list[str]) -> list[str]:
-    """What makes or continues the run in `folder`."""
-    train = [sys.executable, "-m", "src.train"]
-    if (folder / "last.ckpt").exists():
-        return [*train, f"resume={folder}"]
-    return [*train, *overrides, f"hydra.run.dir={folder}"]
+def module(log: Path, name: str, *arguments: str, threads: int = 1) -> int:
+    """Run a command of the package; one thread, so that jobs side by side do not hold each other up."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        command = [sys.executable, "-m", name, *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, stdout=file, stderr=file, check=False).returncode
 
 
-def finish(folder: Path, overrides: list[str]) -> int:
-    """Run until metrics.json is there; one thread, so that jobs side by side do not hold each other up."""
+def finish(name: str, folder: Path, overrides: list[str]) -> int:
+    """Run src.train or src.segment until metrics.json is there."""
     if (folder / "metrics.json").exists():
         return 0
-    if folder.exists() and not (folder / "last.ckpt").exists():
+    begun = (folder / "last.ckpt").exists()
+    if folder.exists() and not begun:
         shutil.rmtree(folder)  # stopped before its first checkpoint
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.log").open("a") as log:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.run(
-            command(folder, overrides), cwd=ROOT, env=environment, stdout=log, stderr=log, check=False
-        ).returncode
+    log = folder.parent / f"{folder.name}.log"
+    return module(log, name, *([f"resume={folder}"] if begun else [*overrides, f"hydra.run.dir={folder}"]))
 
 
 def keep(folder: Path, kept: Path, *, panel: bool) -> None:
     """Copy what the table is made of."""
     kept.mkdir(parents=True, exist_ok=True)
-    for name in ("config.yaml", "metrics.json", "cost.json"):
+    for name in OF_A_RUN:
         shutil.copyfile(folder / name, kept / name)
     panels = sorted((folder / "images").glob("epoch_*.png"))
     if panel and panels:
@@ -61,6 +68,82 @@ def keep(folder: Path, kept: Path, *, panel: bool) -> None:
         )
 
 
+def labels(sweep: Any) -> Iterator[tuple[str, str, int]]:
+    """Name, row and seed of every run of a sweep, a seed after the other."""
+    for seed in sweep.seeds:
+        for row in sweep.rows:
+            yield f"{row.rpartition('=')[2]}_seed{seed}", row, seed
+
+
+def table1(name: str, sweep: Any, jobs: int, further: list[str]) -> list[str]:
+    """Train, and report after each run; returns what failed."""
+
+    def one(label: str, row: str, seed: int) -> int:
+        folder = MADE / name / label
+        code = finish("src.train", folder, [row, f"seed={seed}", *sweep.overrides, *further])
+        if code == 0:
+            keep(folder, KEPT / name / "runs" / label, panel=seed == sweep.seeds[0])
+        return code
+
+    return at_once(name, jobs, {label: (one, label, row, seed) for label, row, seed in labels(sweep)})
+
+
+def study(name: str, settings: Any, further: list[str]) -> list[str]:
+    """The downstream study, its segmenters one after the other."""
+    output = MADE / name
+    arguments = [f"runs=[{MADE / settings.of}]", f"output={output}", *settings.overrides, *further]
+    if module(MADE / f"{name}.log", "src.study", *arguments, threads=os.cpu_count() or 1) != 0:
+        return [name]
+    shutil.copyfile(output / "study.json", KEPT / name / "study.json")
+    return [] if report(name) == 0 else [name]
+
+
+def content(name: str, settings: Any, jobs: int, further: list[str]) -> list[str]:
+    """Train the judge, then let it look at a copy of every finished run."""
+    judge = MADE / name / "judge"
+    if finish("src.segment", judge, [*settings.judge, *further]) != 0:
+        return ["judge"]
+    shutil.copyfile(judge / "metrics.json", KEPT / name / "judge.json")
+    shutil.copyfile(judge / "config.yaml", KEPT / name / "judge.yaml")
+
+    def one(run: Path) -> int:
+        folder = MADE / name / "runs" / run.name
+        if not (folder / "content.json").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in (*OF_A_RUN, "weights.safetensors"):
+                shutil.copyfile(run / file, folder / file)  # src.content adds to metrics.json, and the run's own stays
+            log = MADE / name / f"{run.name}.log"
+            if (code := module(log, "src.content", f"run={folder}", f"judge={judge}")) != 0:
+                return code
+        kept = KEPT / name / "runs" / run.name
+        keep(folder, kept, panel=False)
+        shutil.copyfile(folder / "content.json", kept / "content.json")
+        return 0
+
+    done = sorted(path.parent for path in (MADE / settings.of).glob("*/metrics.json"))
+    return at_once(name, jobs, {run.name: (one, run) for run in done})
+
+
+def at_once(name: str, jobs: int, calls: dict[str, tuple[Callable[..., int], *tuple[Any, ...]]]) -> list[str]:
+    """Make calls, so many at a time, and the table after each; returns the labels of those that failed."""
+    failed = []
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(call, *arguments): label for label, (call, *arguments) in calls.items()}
+        for job in tqdm(as_completed(waiting), total=len(waiting), desc=name, unit="run"):
+            if job.result() != 0:
+                failed.append(waiting[job])
+                print(f"{waiting[job]} failed: see its log in {MADE / name}", file=sys.stderr)
+            else:
+                report(name)
+    return failed
+
+
+def report(name: str) -> int:
+    """Make the table from what is kept."""
+    command = [sys.executable, "-m", "src.report", f"experiments/{name}"]
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
+
+
 def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -68,29 +151,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--set", nargs="*", default=[], metavar="OVERRIDE", help="further overrides for every run")
     options = parser.parse_args()
-    experiment = ROOT / "experiments" / options.name
-    if not (experiment / "sweep.yaml").is_file():
-        print(f"{experiment / 'sweep.yaml'}: not there; name a folder that has one", file=sys.stderr)
+    folder = KEPT / options.name
+    kinds = [kind for kind in ("sweep", "study", "content") if (folder / f"{kind}.yaml").is_file()]
+    if not kinds:
+        print(f"{folder}: no experiment; name a folder with sweep.yaml, study.yaml or content.yaml", file=sys.stderr)
         return 1
-    sweep = OmegaConf.load(experiment / "sweep.yaml")
-    failed = []
-    with ThreadPoolExecutor(options.jobs) as pool:
-        jobs = {}
-        for seed in sweep.seeds:
-            for row in sweep.rows:
-                label = f"{row.rpartition('=')[2]}_seed{seed}"
-                folder = ROOT / "outputs" / "experiments" / options.name / label
-                overrides = [row, f"seed={seed}", *sweep.overrides, *options.set]
-                jobs[pool.submit(finish, folder, overrides)] = (label, folder, seed)
-        for job in tqdm(as_completed(jobs), total=len(jobs), desc=options.name, unit="run"):
-            label, folder, seed = jobs[job]
-            if job.result() != 0:
-                failed.append(label)
-                print(f"{label} failed: {folder}.log", file=sys.stderr)
-                continue
-            keep(folder, experiment / "runs" / label, panel=seed == sweep.seeds[0])
-            report = [sys.executable, "-m", "src.report", f"experiments/{options.name}"]
-            subprocess.run(report, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+    settings = OmegaConf.load(folder / f"{kinds[0]}.yaml")
+    if kinds[0] == "sweep":
+        failed = table1(options.name, settings, options.jobs, options.set)
+    elif kinds[0] == "study":
+        failed = study(options.name, settings, options.set)
+    else:
+        failed = content(options.name, settings, options.jobs, options.set)
     print(f"experiments/{options.name}/table.md")
     return 1 if failed else 0
 

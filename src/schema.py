@@ -100,6 +100,8 @@ class StudyConfig:
         data: one of conf/data; its source must have class maps, and its target.
         runs: folders of trained translators, or of sweeps.
         seeds: of the segmenter.
+        paired: on the set of a run the segmenter of that run's own seed alone is trained, on other sets those of all
+            seeds: a row of as many translators as there are seeds, for a third of the trainings with three.
         segment: settings of conf/segment.yaml, as on its command line.
         output: folder for sets, segmenters and the table.
         average: translate with the averaged weights; false takes the last step's.
@@ -109,6 +111,7 @@ class StudyConfig:
     data: Any = MISSING
     runs: list[str] = field(default_factory=list)
     seeds: list[int] = field(default_factory=lambda: [0])
+    paired: bool = False
     segment: list[str] = field(default_factory=list)
     output: str = MISSING
     average: bool = True

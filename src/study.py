@@ -48,12 +48,14 @@ class TrainingSet:
         translator: which made it, by variant and hash of weights; "" where none did.
         name: of its folders.
         write: writes it, or what is missing of it, and returns the folder that names it.
+        seeds: of the segmenters that train on it.
     """
 
     row: str
     translator: str
     name: str
     write: Callable[[], Path]
+    seeds: Sequence[int]
 
 
 @entry("study")
@@ -84,7 +86,7 @@ def study(config: schema.StudyConfig) -> str:
     for one in sets:
         folder = one.write()
         train_digest = digest(labelled_set(str(folder), "train", "data"))
-        for seed in config.seeds:
+        for seed in one.seeds:
             sets_and_seed = [f"train={folder}", f"test={real_test}", f"seed={seed}"]
             composed = compose("segment", [*sets_and_seed, *config.segment])
             watched = str(composed.labels.watched)
@@ -95,6 +97,7 @@ def study(config: schema.StudyConfig) -> str:
     shared = ("n_test", "test_digest", "score", "frames", "batches")
     common: dict[str, object] = {key: protocol[key] for key in shared}
     common |= {"seeds": list(config.seeds), "segment": " ".join(config.segment) or "defaults"}
+    common |= {"paired": True} if config.paired else {}
     common |= {"source_digest": digest(source), "source_frames": len(source)}
     return downstream.save(Study(cells, watched, common), output)
 
@@ -102,10 +105,10 @@ def study(config: schema.StudyConfig) -> str:
 def _sets(
     config: schema.StudyConfig, listed: Domains, source: Sequence[Frame], folder: Path, real: Path
 ) -> Iterator[TrainingSet]:
-    yield TrainingSet(RAW, "", "raw", partial(write_set, source, folder / "raw", {"made_by": "nothing"}))
+    yield TrainingSet(RAW, "", "raw", partial(write_set, source, folder / "raw", {"made_by": "nothing"}), config.seeds)
     recipe = {"made_by": "Reinhard's colour transfer", "targets": digest(labels_of(listed.y_train))}
     colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train))
-    yield TrainingSet(COLOUR, "", "colour", colour)
+    yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
     where = device(config.accelerator)
     for run in _find(config.runs):
         saved = runs.load_config(run)
@@ -121,8 +124,16 @@ def _sets(
         def make(jobs: list[Job], run: Path = run) -> None:
             translate(runs.load_translator(run, average=config.average), jobs, where)
 
-        yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make))
-    yield TrainingSet(REAL, "", "real", lambda: real)
+        seeds = [_seed(saved, run)] if config.paired else config.seeds
+        yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make), seeds)
+    yield TrainingSet(REAL, "", "real", lambda: real, config.seeds)
+
+
+def _seed(saved: DictConfig, run: Path) -> int:
+    seed = saved.get("seed")
+    if not isinstance(seed, int):
+        raise UserError(f"{run / runs.CONFIG}: names no seed, by which paired=true finds its segmenter")
+    return seed
 
 
 def _transfer(frames: Sequence[Frame], targets: Sequence[Path], jobs: list[Job]) -> None:

@@ -1,13 +1,18 @@
 """The kept experiments: what they ask for composes, and what is done is not done again."""
 
+import importlib
 import json
+import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from tests.conftest import config
+from src import schema
+from tests.conftest import CONF, config
 
 ROOT = Path(__file__).resolve().parent.parent
 SWEEPS = sorted(ROOT.glob("experiments/*/sweep.yaml"))
@@ -20,20 +25,43 @@ def test_every_run_of_a_kept_experiment_composes_into_a_row_of_its_own(path: Pat
     assert len(variants) == len(sweep.rows)
 
 
-def test_a_finished_run_is_skipped_a_begun_one_continued_and_a_torn_one_started_again(tmp_path: Path):
-    sys.path.insert(0, str(ROOT / "experiments"))
-    try:
-        import run
-    finally:
-        sys.path.pop(0)
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    return importlib.import_module("run")
+
+
+def test_a_finished_run_is_skipped_a_begun_one_continued_and_a_torn_one_started_again(run: ModuleType, tmp_path: Path):
     done, begun, torn = (tmp_path / name for name in ("done", "begun", "torn"))
     for folder in (done, begun, torn):
         folder.mkdir()
     (done / "metrics.json").write_text(json.dumps({}))
     (begun / "last.ckpt").touch()
     (torn / "config.yaml").touch()
-    assert run.finish(done, ["no_such_key=1"]) == 0
-    assert run.command(begun, ["seed=1"])[1:] == ["-m", "src.train", f"resume={begun}"]
-    assert run.finish(torn, ["no_such_key=1"]) == 1
+    assert run.finish("src.train", done, ["no_such_key=1"]) == 0
+    assert run.finish("src.train", begun, ["no_such_key=1"]) == 1
+    assert begun.is_dir()
+    assert "no_such_key" not in (tmp_path / "begun.log").read_text()
+    assert run.finish("src.train", torn, ["no_such_key=1"]) == 1
     assert "no_such_key" in (tmp_path / "torn.log").read_text()
     assert not torn.exists()
+
+
+def test_what_a_kept_study_and_a_kept_judge_ask_for_composes():
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for path in ROOT.glob("experiments/*/study.yaml"):
+            kept = OmegaConf.load(path)
+            assert (ROOT / "experiments" / kept.of / "sweep.yaml").is_file()
+            study = compose("study", [*kept.overrides])
+            compose("segment", ["train=a", "test=b", "seed=0", *study.segment])
+        for path in ROOT.glob("experiments/*/content.yaml"):
+            kept = OmegaConf.load(path)
+            assert (ROOT / "experiments" / kept.of / "sweep.yaml").is_file()
+            assert compose("segment", [*kept.judge]).labels.watched == "tree"
+
+
+def test_a_name_that_is_no_experiment_is_one_line(run: ModuleType):
+    done = subprocess.run([sys.executable, str(run.__file__), "nothing"], capture_output=True, text=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "name a folder with sweep.yaml, study.yaml or content.yaml" in done.stderr

@@ -96,6 +96,10 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     assert (again.returncode, again.stdout) == (0, done.stdout)
     for name in ("table.md", "table.csv", "table.tex"):
         assert (kept / name).read_bytes() == (tmp_path / name).read_bytes()
+    paired = studied(*arguments, "seeds=[0,1]", "paired=true")
+    cells_of = [line.split("|") for line in paired.splitlines() if line.startswith("| ")]
+    counts = {cells[1].strip(): cells[2].strip() for cells in cells_of}
+    assert (counts["raw source"], counts["cut"]) == ("2 seeds", "1 seed")
     with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
         studied(*arguments, "segment=['data.size=64']")
 
