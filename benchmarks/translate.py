@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from src.networks.generator import Generator  # noqa: E402
 from src.networks.strips import working_bytes  # noqa: E402
-from src.translate import translate_images  # noqa: E402
+from src.whole_frames import translate_images  # noqa: E402
 
 WAYS = ("eager", "ours", "recomputed")
 

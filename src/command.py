@@ -12,7 +12,8 @@ from typing import Any
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -90,7 +91,9 @@ def suggestions(name: str, overrides: Sequence[str]) -> list[str]:
     lines = []
     for override in overrides:
         key, _, value = override.partition("=")
-        if key in groups:
+        if value and '"' not in value and not _is_grammatical(override):
+            lines.append(f"""{override}; did you mean '{key}="{value}"'?""")
+        elif key in groups:
             choices = [path.stem for path in (CONF / key).glob("*.yaml")]
             lines += [f"{key}={one}{did_you_mean(one, choices)}" for one in value.split(",") if one not in choices]
         elif key not in known and not key.startswith(("+", "~", "hydra")):
@@ -101,6 +104,14 @@ def suggestions(name: str, overrides: Sequence[str]) -> list[str]:
             else:
                 lines.append(f"{key}{did_you_mean(key, [*known, *groups])}")
     return [line for line in lines if line.endswith("?")]
+
+
+def _is_grammatical(override: str) -> bool:
+    """Whether Hydra can read it; brackets, braces and the like need quotes."""
+    try:
+        return bool(OverridesParser.create().parse_override(override))
+    except HydraException:
+        return False
 
 
 def _leave_no_empty_folder() -> None:

@@ -31,10 +31,10 @@ from src.errors import UserError, did_you_mean
 from src.files import write
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
+from src.run_files import CONTENT, CONTENT_PICTURE
 from src.training_set import domains
-from src.translate import translate_images
+from src.whole_frames import translate_images
 
-CONTENT, PICTURE = "content.json", "content.png"
 PREFIX = "content_"
 
 schema.register()
@@ -82,10 +82,10 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     }
     text = json.dumps({"scores": scores, "protocol": how}, indent=2)
     write(folder / CONTENT, (text + "\n").encode())
-    write_image(folder / PICTURE, outlines.draw(worst, judge.table))
+    write_image(folder / CONTENT_PICTURE, outlines.draw(worst, judge.table))
     kept = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}
     runs.save_metrics(folder, {**kept, **headline}, {**protocol, "content": how})
-    print(f"look at {folder / PICTURE}", file=sys.stderr)
+    print(f"look at {folder / CONTENT_PICTURE}", file=sys.stderr)
     return headline
 
 

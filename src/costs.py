@@ -6,8 +6,7 @@ from pathlib import Path
 
 from src.errors import UserError
 from src.files import write
-
-COST = "cost.json"
+from src.run_files import COST
 
 
 def save(folder: Path, cost: Mapping[str, float]) -> None:

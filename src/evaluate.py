@@ -20,6 +20,7 @@ from tqdm import tqdm
 from src import runs, schema
 from src.accelerator import device
 from src.command import entry
+from src.commit import git_commit
 from src.data.images import find_images, read_image, shortest_side
 from src.data.transforms import to_tensor
 from src.errors import UserError
@@ -73,7 +74,7 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         "real_digest": content_key(real_files, {})[:12],
         "fake_digest": content_key(fake_files, {})[:12],
         "device": where.type,
-        "commit": runs.git_commit(),
+        "commit": git_commit(),
     }
     _show(metrics, protocol, scores)
     return {"metrics": dict(metrics), "protocol": protocol}

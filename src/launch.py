@@ -20,11 +20,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from src import ranks, runs
 from src.callbacks.checkpoint import REQUEUE, Interrupted
 from src.errors import UserError, one_line
+from src.run_files import LOCK, REQUEUED
 
 P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
-REQUEUED = ".requeued"  # left in the folder of a run that was put back into a queue
 
 
 def is_first() -> bool:
@@ -88,7 +88,7 @@ def alone(train: Callable[P, T]) -> Callable[P, T]:
         if not is_first():
             return train(*arguments, **options)
         folder = next(argument for argument in arguments if isinstance(argument, Path))
-        path = folder / ".lock"
+        path = folder / LOCK
         lock = FileLock(path, blocking=False)
         try:
             lock.acquire()

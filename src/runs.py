@@ -1,10 +1,17 @@
-"""What a run is: a folder with its configuration, weights and metrics. Build from a configuration, save, load."""
+"""What a run is: a folder with its configuration, weights and metrics. Build from a configuration, save, load.
+
+python -m src.runs      lists the runs in outputs/ and removes them: src.inventory
+"""
+
+if __name__ == "__main__":
+    from src.inventory.command import main
+
+    raise SystemExit(main())  # before the imports below, which take seconds and which a list does not need
 
 import hashlib
 import inspect
 import json
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,12 +25,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from src import settings
+from src import run_files, settings
 from src.errors import UserError, did_you_mean
 from src.files import write
 
-CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
-PREVIOUS = "previous.ckpt"  # the checkpoint before the last, should that be damaged
+CONFIG, WEIGHTS, METRICS = run_files.CONFIG, run_files.WEIGHTS, run_files.METRICS
+CHECKPOINT, PREVIOUS = run_files.CHECKPOINT, run_files.PREVIOUS
 INIT_FROM = "init_from"  # of the node `method`
 _MODELS = ("src.methods.", "src.networks.")
 _SEGMENTERS = ("src.segmenters.",)
@@ -187,21 +194,6 @@ def load_metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
         raise UserError(f"{path}: missing; the run has not finished, or is none") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not the scores of a run ({error!r}); leave the run out or repeat it") from error
-
-
-def git_commit() -> str:
-    """Commit of this package's source, "-dirty" if tracked files differ from it; "unknown" outside a checkout."""
-    source = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", "-C", str(source), *arguments], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        dirty = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if dirty else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:

@@ -125,10 +125,12 @@ class TranslateConfig:
     Attributes:
         run: folder of a trained run; or else:
         weights: a file of src.export, or a generator of the released CUT or CycleGAN code.
-        input: an image, or a folder of images at any depth; or else:
+        input: an image, a video, a folder of images at any depth, or a pattern of images and videos; or else:
         split: train or val: of a labelled source set, which is written anew with its class maps.
         data: the set, one of conf/data; by default the run's own.
-        output: folder for the translated PNGs.
+        output: folder for what is translated.
+        format: of translated images: png, jpeg or webp.
+        overwrite: replace what other weights, or somebody else, left in the way of the output.
         average: use the averaged weights, as the run's own scores do; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
         memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
@@ -140,6 +142,8 @@ class TranslateConfig:
     split: str | None = None
     data: Any = None
     output: str = MISSING
+    format: str = "png"
+    overwrite: bool = False
     average: bool = True
     accelerator: str = "auto"
     memory_limit: float = 4.0
@@ -236,12 +240,10 @@ def register() -> None:
     store = ConfigStore.instance()
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="content_schema", node=ContentConfig)
-    store.store(name="study_schema", node=StudyConfig)
-    store.store(name="segment_schema", node=SegmentConfig)
-    store.store(name="translate_schema", node=TranslateConfig)
-    store.store(name="export_schema", node=ExportConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
-    store.store(name="check_schema", node=CheckConfig)
-    store.store(name="dashboard_schema", node=DashboardConfig)
+    schemas = {
+        **{"train": TrainConfig, "content": ContentConfig, "study": StudyConfig},
+        **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
+        **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
+    }
+    for name, node in schemas.items():
+        store.store(name=f"{name}_schema", node=node)

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from src import costs, fitting, launch, limits, naming, resuming, runs, schema, segmenter_runs
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
+from src.commit import git_commit
 from src.data.labelled import Frame, digest, labelled_set
 from src.data.labelled_data import LabelledData, read_labelled
 from src.errors import UserError
@@ -52,7 +53,7 @@ def main(config: DictConfig) -> float:
 def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
     """One run, new or continued, in `folder`; returns its scores on the test set."""
     limits.check_fit(config)
-    commit = runs.git_commit()
+    commit = git_commit()
     start: Path | None = None
     if not resume:
         resuming.refuse_second_run(folder)

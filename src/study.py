@@ -32,7 +32,7 @@ from src.errors import UserError
 from src.naming import file_name
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
-from src.translate import translate
+from src.whole_frames import translate
 
 COLOUR = "colour transfer (Reinhard)"
 

@@ -20,13 +20,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import costs, fitting, launch, limits, naming, resuming, runs, schema
+from src import costs, fitting, launch, limits, naming, resuming, run_files, runs, schema
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
 from src.callbacks.initial_weights import InitialWeights
 from src.callbacks.scores import EpochScores
 from src.command import entry
+from src.commit import git_commit
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.errors import UserError
@@ -67,7 +68,7 @@ def main(config: DictConfig) -> float:
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
     limits.check(config)
-    commit = runs.git_commit()  # of the code that runs, whatever is checked out by the end
+    commit = git_commit()  # of the code that runs, whatever is checked out by the end
     start: Path | None = None
     if not resume:
         resuming.refuse_second_run(folder)
@@ -105,7 +106,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
         if data.domains.skipped:
-            write(folder / "skipped.txt", listing(data.domains.skipped))
+            write(folder / run_files.SKIPPED, listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)
     fitting.fit(trainer, module, data, last, start)

@@ -237,7 +237,7 @@ def test_an_unknown_key_is_refused():
         "os.system",
         "subprocess.Popen",
         "builtins.eval",
-        "src.runs.subprocess.Popen",
+        "src.commit.subprocess.Popen",
         "src.runs.os.system",
         "src.nowhere.X",
     ],

@@ -1,5 +1,6 @@
 """Translating files and folders with a finished run."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,17 +11,21 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from src import runs
-from src import translate as translate_module
+from src import runs, whole_frames
 from src.data.images import read_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
+from src.frame_jobs import plan
+from src.made import MANIFEST
 from src.modules.average import WeightAverage
 from src.networks import strips
 from src.networks.generator import Generator
-from src.translate import BATCH, plan, translate_images
-from src.translate import translate as translate_files
+from src.translate import chosen, main
+from src.whole_frames import BATCH, translate_images
+from src.whole_frames import translate as translate_files
+from tests import labelled
 from tests.conftest import CONF, TINY, config
+from tests.video import films
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,8 @@ def test_a_folder_becomes_pngs_of_the_same_names_and_sizes(run: Path, tmp_path: 
         write(tmp_path / "in" / name, *shape)
     done = translate(f"run={run}", f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}")
     assert done.returncode == 0, done.stderr
-    written = {str(p.relative_to(tmp_path / "out")): read_image(p).shape[:2] for p in (tmp_path / "out").rglob("*.*")}
+    images = [path for path in (tmp_path / "out").rglob("*.*") if path.name != MANIFEST]
+    written = {str(path.relative_to(tmp_path / "out")): read_image(path).shape[:2] for path in images}
     expected = {str(Path(name).with_suffix(".png")): shape for name, shape in shapes.items()}
     assert written == expected
     assert done.stdout.strip() == str(tmp_path / "out")
@@ -91,13 +97,13 @@ def test_above_the_memory_limit_the_output_stays_the_whole_frames(run: Path, mon
     whole = translate_images(network, images)
     monkeypatch.setattr(strips, "SCRATCH", 0)
     size, kept = (96, 144), []
-    in_strips = translate_module.translate_in_strips
+    in_strips = whole_frames.translate_in_strips
 
     def spy(generator, image, *, keep):
         kept.append(keep)
         return in_strips(generator, image, keep=keep)
 
-    monkeypatch.setattr(translate_module, "translate_in_strips", spy)
+    monkeypatch.setattr(whole_frames, "translate_in_strips", spy)
     for keep in (True, False):
         limit = strips.working_bytes(network, *size, keep=keep) / 2**30
         # half of 1 / 255 is allowed; rounding alone is a thousandth of that
@@ -133,7 +139,7 @@ def test_mixed_sizes_share_batches_and_end_under_their_own_names(run: Path, tmp_
         )
     batches = []
     hook = network.register_forward_pre_hook(lambda module, inputs: batches.append(len(inputs[0])))
-    translate_files(network, plan(tmp_path / "in", tmp_path / "out"), torch.device("cpu"))
+    translate_files(network, plan(str(tmp_path / "in"), tmp_path / "out"), torch.device("cpu"))
     hook.remove()
     assert sum(batches) == len(shapes)
     assert max(batches) == BATCH
@@ -148,7 +154,7 @@ def test_a_file_that_cannot_be_written_ends_the_work(run: Path, tmp_path: Path):
     (tmp_path / "out/a.png").mkdir(parents=True)
     network = runs.load_translator(run, average=True)
     with pytest.raises(UserError, match="cannot be written"):
-        translate_files(network, plan(tmp_path / "in", tmp_path / "out"), torch.device("cpu"))
+        translate_files(network, plan(str(tmp_path / "in"), tmp_path / "out"), torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -170,11 +176,115 @@ def test_a_mistake_is_one_line_and_exit_code_1(run: Path, tmp_path: Path, argume
     assert not list(tmp_path.glob("out/**/*.*"))
 
 
-def test_two_files_that_would_become_one_are_refused(tmp_path: Path):
-    write(tmp_path / "in/a.png", 8, 8)
-    write(tmp_path / "in/a.jpg", 8, 8)
-    with pytest.raises(UserError, match="would both become"):
-        plan(tmp_path / "in", tmp_path / "out")
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def call(*arguments: str) -> Path:
+    """As the command line would compose and do it."""
+    return chosen(labelled.composed("translate", *arguments, "accelerator=cpu"))
+
+
+@pytest.mark.parametrize(("form", "suffix", "magic"), [("jpeg", ".jpg", b"\xff\xd8"), ("webp", ".webp", b"RIFF")])
+def test_other_formats(run: Path, tmp_path: Path, form: str, suffix: str, magic: bytes):
+    coarse = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(coarse).resize((60, 52), Image.Resampling.BICUBIC).save(tmp_path / "in/a.jpeg")
+    for each in ("png", form):
+        call(f"run={run}", f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}", f"format={each}")
+    assert names(tmp_path / "out") == sorted([MANIFEST, "a.png", f"a{suffix}"])
+    assert (tmp_path / "out" / f"a{suffix}").read_bytes().startswith(magic)
+    exact, lossy = (np.asarray(Image.open(tmp_path / "out" / f"a{one}").convert("L"), int) for one in (".png", suffix))
+    assert 0 < np.abs(exact - lossy).mean() < 4  # of 255; quality 95 loses something, but little
+
+
+def test_a_second_call_makes_only_what_is_missing(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("a", "b", "c", "d"):
+        write(tmp_path / f"in/{name}.png", 16, 20 + ord(name))
+    arguments = (f"run={run}", f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}")
+    call(*arguments)
+    reference = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.png")}
+    times = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
+    (tmp_path / "out/b.png").unlink()
+    write(tmp_path / "in/c.png", 16, 16)  # another source under the same name
+    call(*arguments)
+    assert "2 of 4 are there already, made by the same weights" in capsys.readouterr().err
+    anew = {path.name for path in (tmp_path / "out").glob("*.png") if path.stat().st_mtime_ns != times[path.name]}
+    assert anew == {"b.png", "c.png"}
+    assert (tmp_path / "out/b.png").read_bytes() == reference["b.png"]
+    assert read_image(tmp_path / "out/c.png").shape == (16, 16, 3)
+
+
+def test_what_other_weights_or_hands_made_is_not_overwritten_unless_told(run: Path, tmp_path: Path):
+    for name in ("a", "b"):
+        write(tmp_path / f"in/{name}.png", 16, 20)
+    out = tmp_path / "out"
+    arguments = (f"run={run}", f"input={tmp_path / 'in'}", f"output={out}")
+    write(out / "a.png", 4, 4)
+    before = (out / "a.png").read_bytes()
+    with pytest.raises(
+        UserError, match=r"a\.png is there and is not as this command made it; name another folder, or o"
+    ):
+        call(*arguments)
+    assert names(out) == ["a.png"]
+    assert (out / "a.png").read_bytes() == before
+    call(*arguments, "overwrite=true")
+    assert read_image(out / "a.png").shape == (16, 20, 3)
+    made = {name: (out / name).read_bytes() for name in names(out)}
+    with pytest.raises(
+        UserError, match=r"out: a\.png was made by other weights; name another folder, or overwrite=true"
+    ):
+        call(*arguments, "average=false")
+    (out / "b.png").write_bytes(b"mine now")
+    with pytest.raises(UserError, match=r"b\.png is there and is not as"):
+        call(*arguments)
+    assert {name: (out / name).read_bytes() for name in names(out)} == {**made, "b.png": b"mine now"}
+    call(*arguments, "average=false", "overwrite=true")
+    call(*arguments, "average=false")
+
+
+def test_a_kill_at_any_moment_is_made_good_by_the_same_call(run: Path, tmp_path: Path):
+    for name in ("a", "b"):
+        write(tmp_path / f"in/{name}.png", 16, 20)
+    out = tmp_path / "out"
+    arguments = (f"run={run}", f"input={tmp_path / 'in'}", f"output={out}")
+    call(*arguments)
+    whole = {name: (out / name).read_bytes() for name in ("a.png", "b.png")}
+    lines = (out / MANIFEST).read_bytes().splitlines(keepends=True)
+    last = json.loads(lines[1])["file"]
+    # before the last file's line, within it, and between it and the file
+    for manifest in (lines[0], lines[0] + lines[1][:40], lines[0] + lines[1]):
+        (out / MANIFEST).write_bytes(manifest)
+        (out / last).unlink()
+        call(*arguments)
+        assert {name: (out / name).read_bytes() for name in whole} == whole
+    call(*arguments)
+
+
+def test_a_film_and_its_numbers(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write(tmp_path / "in/b.png", 16, 20)
+    films.write(tmp_path / "in/a drive, 1.mp4", films.moving(10))
+    arguments = [f"run={run}", f'input="{tmp_path}/in/*[1b].*"', f"output={tmp_path / 'out'}", "accelerator=cpu"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["src/translate.py", *arguments])
+        main()
+    first = capsys.readouterr()
+    assert names(tmp_path / "out") == [MANIFEST, "a drive, 1.mp4", "b.png"]
+    numbers, where = first.out.splitlines()
+    told = json.loads(numbers)
+    assert where == str(tmp_path / "out")
+    assert (told["video"], told["frames"], told["sound"]) == (f"{tmp_path}/out/a drive, 1.mp4", 10, 1)
+    assert told["flicker"] == pytest.approx(told["change_output"] - told["change_source"])
+    frames, _ = films.read(tmp_path / "in/a drive, 1.mp4")
+    network = runs.load_translator(run, average=True)
+    expected = to_pixels(translate_images(network, to_tensor(frames[3])[None])[0]).astype(int)
+    output, _ = films.read(tmp_path / "out/a drive, 1.mp4")
+    # H.264 and 4:2:0 take something of a random network's noise
+    assert np.abs(output[3] - expected).mean() < np.abs(frames[3] - expected).mean() / 3
+    assert call(*arguments) == tmp_path / "out"
+    again = capsys.readouterr()
+    assert again.out.splitlines() == [numbers]
+    assert "2 of 2 are there already" in again.err
 
 
 def test_torn_or_foreign_weights_are_refused(run: Path, tmp_path: Path):

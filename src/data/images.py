@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,12 @@ from src.errors import UserError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What a file may hold, whatever it is called; Pillow's other decoders, some of which start programs, stay unused."""
+ENCODING: dict[str, dict[str, Any]] = {
+    ".png": {"format": "PNG"},
+    ".jpg": {"format": "JPEG", "quality": 95, "subsampling": "4:4:4"},
+    ".webp": {"format": "WEBP", "quality": 95, "method": 4},
+}
+"""How a file of each suffix is written."""
 LARGEST = 89_478_485
 """Pixels, a quarter of a GiB as RGB: from here on Pillow too suspects a decompression bomb."""
 
@@ -121,11 +127,21 @@ def shortest_side(path: Path) -> int:
     return min(image_size(path))
 
 
+def encoded(pixels: Pixels, suffix: str) -> bytes:
+    """The content of an image file.
+
+    Args:
+        pixels: of the image.
+        suffix: of the file: .png without loss, .jpg and .webp in the quality of ENCODING.
+    """
+    content = BytesIO()  # Pillow writes to a file by itself, and loses why it could not
+    Image.fromarray(pixels).save(content, **ENCODING[suffix])
+    return content.getvalue()
+
+
 def write_image(path: Path, pixels: Pixels) -> None:
     """Write a PNG whole or not at all: under a temporary name first, then renamed."""
-    content = BytesIO()  # Pillow writes to a file by itself, and loses why it could not
-    Image.fromarray(pixels).save(content, format="PNG")
-    files.write(path, content.getvalue())
+    files.write(path, encoded(pixels, ".png"))
 
 
 def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:

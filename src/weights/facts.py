@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from src import runs
+from src.commit import git_commit
 from src.errors import UserError
 from src.networks.generator import STRIDE, Architecture, Generator
 
@@ -69,7 +70,7 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
         "seed": str(protocol.get("seed", "unknown")),
         "steps": str(protocol.get("batches", "unknown")),
         "commit": str(protocol.get("commit", "unknown")),
-        "exported_by_commit": runs.git_commit(),
+        "exported_by_commit": git_commit(),
         "licence": f"weights: {licence or _LICENCES.get(layout, _DERIVED)}; code: MIT",
     }
     for key, value in facts.items():

@@ -184,6 +184,7 @@ BY_HYDRA = [
     ("train", "data.size", "missing EQUAL"),
     ("segment", "labels=cityscape", r"^labels=cityscape; did you mean cityscapes\?$"),
     ("evaluate", "fakes=here", r"^fakes; did you mean fake\?$"),
+    ("translate", "input=in/[ab]*.png", r"""^input=in/\[ab\]\*\.png; did you mean 'input="in/\[ab\]\*\.png"'\?$"""),
     ("translate", "memory_limit=much", "Value 'much' of type 'str' could not be converted to Float"),
 ]
 
@@ -213,9 +214,16 @@ ALONE = [
     ("evaluate", "fake=b", r"^real has no default; give it: real=\.\.\.$"),
     ("evaluate", "real=a fake=b", "^a: no such folder; check the path$"),
     ("translate", "run=r input=.", r"^output has no default; give it: output=\.\.\.$"),
-    ("translate", "run=r output=o", "^name what to translate: input=<image or folder>, or split=train"),
+    ("translate", "run=r output=o", "^name what to translate: input=<image, video, folder or pattern>, or split"),
     ("translate", "run=r output=o input=i split=train", "^input and split exclude each other"),
     ("translate", "run=r output=o input=nowhere", "^input=nowhere: no such file or folder; check the path$"),
+    (
+        "translate",
+        "run=r output=o input=nowhere/*.png",
+        r"^input=nowhere/\*\.png: matches no image and no video; check",
+    ),
+    ("translate", "run=r output=o split=train format=jpeg", "^format and overwrite are for input=; a labelled set is"),
+    ("translate", "run=r output=o split=train overwrite=true", "^format and overwrite are for input="),
     ("segment", "test=t", r"^train has no default; give it: train=\.\.\.$"),
     ("segment", "train=nowhere test=t", "^train=nowhere: no such folder; check the path$"),
     ("content", "run=nowhere judge=j", r"^nowhere: not a run folder, config\.yaml is missing"),
@@ -225,6 +233,10 @@ ALONE = [
     ("dashboard", "entity=team scores=[kit]", r"^scores: no score is called 'kit'.*did you mean kid\?$"),
     ("dashboard", "project=p", r"^entity has no default; give it: entity=\.\.\.$"),
     ("report", "nowhere", "^nowhere: no such folder; name run folders or a sweep$"),
+    ("inventory.command", "nowhere", "^nowhere: no such folder; name one that holds runs$"),
+    ("inventory.command", "rm one", "^outputs: no such folder; name the one that holds the runs with --folder$"),
+    ("inventory.command", "rm --folder . nowhere", r"^nowhere: no such run in \.$"),
+    ("inventory.command", "rm --folder . ..", r"^\.\.: lies outside \.; name the folder it lies in with --folder$"),
     ("report", "one two", "^several folders: say where the table goes with --output$"),
 ]
 

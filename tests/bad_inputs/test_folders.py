@@ -132,7 +132,33 @@ def test_the_folder_of_a_run_must_be_one(arguments: str, message: str, frames: P
             "^per_image=.*trainA: is a folder; name a file$",
         ),
         ("translate", "run={run} input={empty} output=out", "no images there; looked for"),
-        ("translate", "run={run} input={text} output=out", r"^input=.*\.txt: not an image; .png, .*are read$"),
+        ("translate", "run={run} input={text} output=out", r"^input=.*\.txt: neither an image \(.png, .*nor a video"),
+        ("translate", "run={run} input={empty}/* output=out", r"^input=.*/\*: matches no image and no video; check"),
+        ("translate", "run={run} input={frames}/trainA/**/*.png output={frames}/trainA/out", "out: lies inside input="),
+        (
+            "translate",
+            "run={run} input={frames}/trainA/?.png output={frames}/trainA",
+            "0.png would be overwritten; name another",
+        ),
+        (
+            "translate",
+            "run={run} input={frames}/trainA output=out.png",
+            r"^output=out\.png: is no name for a folder; name",
+        ),
+        (
+            "translate",
+            "run={run} input={frames}/trainA output=o format=gif",
+            "^format must be one of png, jpeg, webp, got",
+        ),
+        ("translate", "run={run} input={frames}/trainA output={full}", r"full: .*0\.png \(and \d+ more\) is there and"),
+        ("translate", "run={run} input={film} output=out", r"^.*film\.mp4: cannot be read as a video \(.*\); mend or"),
+        ("inventory.command", "{empty}", "empty: holds no run; name a folder that does$"),
+        (
+            "inventory.command",
+            "rm --folder {frames} trainA",
+            "trainA: not a run folder; only what src.train and src.seg",
+        ),
+        ("inventory.command", "rm --folder {run} .", r"^\.: lies outside "),
         ("translate", "run={run} input={frames}/trainA output={frames}/trainA", "trainA: lies inside input="),
         (
             "translate",
@@ -193,7 +219,10 @@ def test_a_command_needs_its_folders(
     for suffix in ("png", "jpg"):
         copyfile(frames / "trainA/0.png", places["twins"] / f"0.{suffix}")
     places |= {"text": tmp_path / "notes.txt", "frames": frames, "run": translator}
-    places["text"].write_text("not an image")
+    places |= {"film": tmp_path / "film.mp4", "full": tmp_path / "full"}
+    for name in ("text", "film"):
+        places[name].write_text("not an image")
+    copytree(frames / "trainA", places["full"])
     if "data=streets" in arguments:
         labelled.streets(tmp_path / "s")
         monkeypatch.setattr("src.data.layouts.write_streets", lambda root: None)  # a small set stands there

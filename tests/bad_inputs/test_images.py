@@ -21,7 +21,8 @@ from src.data.labelled_data import LabelledData
 from src.data.unpaired import UnpairedImages
 from src.errors import UserError
 from src.evaluate import evaluate
-from src.translate import plan, translate
+from src.frame_jobs import plan
+from src.whole_frames import translate
 from tests.bad_inputs.image_files import BROKEN, GREY, READABLE, RGB, SIDE, animation, damaged, encoded, png
 from tests.data.test_labels import table
 from tests.labelled import composed
@@ -85,7 +86,7 @@ def test_what_can_be_read_comes_out_right(case: str, root: Path, tmp_path: Path)
     np.testing.assert_array_equal(source(cached), source(data))
 
     # a network that changes nothing
-    translate(nn.Identity(), plan(root / "trainA", tmp_path / "out"), torch.device("cpu"))
+    translate(nn.Identity(), plan(str(root / "trainA"), tmp_path / "out"), torch.device("cpu"))
     (written,) = (tmp_path / "out").iterdir()
     with Image.open(written) as image:
         output = np.asarray(image, dtype=float)
@@ -106,7 +107,7 @@ def test_what_cannot_be_read_is_one_line_that_names_file_and_mend(case: str, roo
     doors: list[Callable[[], object]] = [
         lambda: source(data),
         lambda: training_data(root, tmp_path / "cache").setup(),
-        lambda: translate(network, plan(path, tmp_path / "out"), torch.device("cpu")),
+        lambda: translate(network, plan(str(path), tmp_path / "out"), torch.device("cpu")),
     ]
     if case not in ("half a png", "half a jpeg", "damaged png"):
         # their headers are good; what comes after takes an extractor to reach
@@ -183,8 +184,8 @@ def test_other_extensions_are_no_images(name: str, root: Path, tmp_path: Path):
         UserError, match=r"trainA: no images there; looked for \.png, \.jpg, \.jpeg, \.webp at any depth"
     ):
         training_data(root)
-    with pytest.raises(UserError, match=r"not an image; \.png, \.jpg, \.jpeg, \.webp are read"):
-        plan(root / "trainA" / name, tmp_path / "out")
+    with pytest.raises(UserError, match=r"neither an image \(\.png, \.jpg, \.jpeg, \.webp\) nor a video"):
+        plan(str(root / "trainA" / name), tmp_path / "out")
 
 
 def test_an_image_that_vanishes_is_named(root: Path):
