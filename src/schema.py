@@ -93,6 +93,25 @@ class ContentConfig:
 
 
 @dataclass
+class ExplainConfig:
+    """Root of conf/explain.yaml.
+
+    Attributes:
+        run: folder of a trained run, or of a sweep, whose rows are shown side by side.
+        input: an image, or a folder of images at any depth.
+        output: folder for the pictures, a PNG an image.
+        average: show the output of the averaged weights; false takes the last step's.
+        accelerator: cpu, cuda, mps, or auto.
+    """
+
+    run: str = MISSING
+    input: str = MISSING
+    output: str = MISSING
+    average: bool = True
+    accelerator: str = "auto"
+
+
+@dataclass
 class StudyConfig:
     """Root of conf/study.yaml.
 
@@ -238,6 +257,7 @@ def register() -> None:
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="content_schema", node=ContentConfig)
+    store.store(name="explain_schema", node=ExplainConfig)
     store.store(name="study_schema", node=StudyConfig)
     store.store(name="segment_schema", node=SegmentConfig)
     store.store(name="translate_schema", node=TranslateConfig)
