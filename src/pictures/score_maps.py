@@ -59,7 +59,7 @@ def panel(names: Sequence[str], rows: Sequence[tuple[Tensor, Tensor, Maps]]) -> 
         for axis, tap in zip(axes[row][2:], taps, strict=True):
             _map(axis, maps[tap], _heading(tap, [maps[tap]]) if row == 0 else "")
     if taps:
-        _legend(figure, [axis for row in axes for axis in row[2:]])
+        _legend(figure)
     return rendered(figure)
 
 
@@ -98,7 +98,7 @@ def explanation(name: str, source: Tensor, runs: Sequence[Explained]) -> Pixels:
             axis.set_axis_off()
     if taps:
         lines = [_line(number, label=run.label) for number, run in enumerate(runs)] if quantities else []
-        _legend(figure, [axis for row in axes[above:] for axis in row[1:]], lines if len(runs) > 1 else [])
+        _legend(figure, lines if len(runs) > 1 else [])
     return rendered(figure)
 
 
@@ -172,10 +172,10 @@ def _line(number: int, x: Sequence[float] = (), y: Sequence[float] = (), label: 
     return Line2D(x, y, color=colour, linestyle=dashes, linewidth=1.4, label=plain(label))
 
 
-def _legend(figure: Figure, axes: Sequence[Axes], lines: Sequence[Line2D] = ()) -> None:
+def _legend(figure: Figure, lines: Sequence[Line2D] = ()) -> None:
     """The colour bar, the sign of a place, and the lines of the runs."""
     bar = figure.colorbar(
-        ScalarMappable(cmap=COLOURS), ax=list(axes), location="bottom", shrink=0.4, aspect=40, pad=0.01
+        ScalarMappable(cmap=COLOURS), ax=figure.axes, location="bottom", shrink=0.4, aspect=40, pad=0.01
     )
     bar.set_ticks([0, 1], labels=["low", "high"])
     bar.ax.tick_params(labelsize=7, length=0)
