@@ -15,22 +15,22 @@ from heapq import heappushpop
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src import outlines, runs, schema, segmenter_runs
+from src import runs, schema, segmenter_runs
 from src.accelerator import device
 from src.command import entry
 from src.data.images import read_image, write_image
 from src.data.labelled import labels_of
 from src.data.labelled_data import read_labelled
 from src.data.labels import IGNORE
-from src.data.transforms import Transforms, to_pixels
+from src.data.transforms import Transforms, to_pixels, transforms_of
 from src.errors import UserError, did_you_mean
 from src.files import write
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
+from src.pictures import outlines
 from src.run_files import CONTENT, CONTENT_PICTURE
 from src.training_set import domains
 from src.whole_frames import translate_images
@@ -63,7 +63,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     where = device(config.accelerator)
     judge = segmenter_runs.load(Path(config.judge), where)
     network = runs.load_translator(folder, average=config.average).to(where)
-    transforms = _transforms(saved)
+    transforms = transforms_of(saved.get("data"))
     labelled = _is_labelled(images)
     counts, worst = judge_all(network, judge, transforms, images, labelled=labelled, keep=config.worst)
 
@@ -169,13 +169,6 @@ def _headline(scores: dict[str, dict[str, object]], watched: str) -> dict[str, f
         if by_class[watched] is not None:
             found[f"{PREFIX}agreement_{name}_{slug}"] = by_class[watched]
     return found
-
-
-def _transforms(saved: DictConfig) -> Transforms:
-    data = OmegaConf.to_container(saved.data)
-    assert isinstance(data, dict)
-    names = ("size", "aspect", "fit", "load_scale", "flip")
-    return Transforms(**{name: data[name] for name in names})
 
 
 def _is_labelled(images: Sequence[Path]) -> bool:

@@ -1,4 +1,4 @@
-"""The ablation table of finished runs: table.md, .csv, .tex and .png, and runs.csv with every seed's scores.
+"""The ablation table of finished runs: table.md, .csv, .tex and .png, runs.csv with every seed's scores, report.html.
 
 python -m src.report outputs/sweeps/...
 python -m src.report outputs/study        the downstream table of a study
@@ -6,7 +6,7 @@ python -m src.report outputs/study        the downstream table of a study
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,17 @@ from omegaconf import DictConfig
 from src import downstream
 from src.errors import UserError
 from src.files import write
+from src.page.render import render
 from src.table import figure, text
 from src.table.collect import collect
 from src.table.table import Table, tabulate
 from src.tracking.table import log_report
 
+PAGE = "report.html"
+
 
 def report(folders: Sequence[Path], output: Path) -> Table:
-    """Write the table of all runs in `folders` into `output`.
+    """Write the table of all runs in `folders` into `output`, and the page that shows them.
 
     Several jobs may do so at once: each writes again until no run has ended in the meantime, so the last one to write
     has seen them all.
@@ -46,6 +49,7 @@ def report(folders: Sequence[Path], output: Path) -> Table:
     while True:
         table = tabulate(collection)
         _write(table, output)
+        _write_files({PAGE: render(table, collection)}, output)
         seen, collection = collection, collect(folders)
         if collection == seen:
             return table
@@ -59,6 +63,10 @@ def _write(table: Table, output: Path) -> None:
         "runs.csv": text.runs_csv(table).encode(),
         "table.png": figure.draw(table),
     }
+    _write_files(files, output)
+
+
+def _write_files(files: Mapping[str, bytes], output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -115,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     print(text.markdown(table), end="")
-    print(f"written: {output}/table.md, .csv, .tex, .png and runs.csv", file=sys.stderr)
+    print(f"written: {output}/table.md, .csv, .tex, .png, runs.csv and {PAGE}", file=sys.stderr)
     return 0
 
 

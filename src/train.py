@@ -25,6 +25,7 @@ from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
 from src.callbacks.initial_weights import InitialWeights
+from src.callbacks.reach import Reach
 from src.callbacks.scores import EpochScores
 from src.command import entry
 from src.commit import git_commit
@@ -97,8 +98,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     callbacks = runs.build(config.callbacks, "callbacks")
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
     grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
-    cost, during = Cost(), _epoch_scores(config, validation)
-    trainer = fitting.build(config, folder, [DataWait(), cost, initial, *during, grid, last])
+    cost, during, reach = Cost(), _epoch_scores(config, validation), Reach(validation, seed=config.seed)
+    trainer = fitting.build(config, folder, [DataWait(), cost, initial, *during, reach, grid, last])
     if start is None:  # refused before other processes are started
         module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
     else:

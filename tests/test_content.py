@@ -10,13 +10,14 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from src import outlines, runs, segmenter_runs
+from src import runs, segmenter_runs
 from src.content import content, judge_all
 from src.data.images import read_image
 from src.data.labels import LabelTable
 from src.data.transforms import Transforms
 from src.errors import UserError
 from src.metrics import confusion
+from src.pictures import outlines
 from src.segment import segment
 from tests.labelled import SMALL, composed, streets, translator
 

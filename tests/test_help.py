@@ -27,4 +27,4 @@ def test_help_comes_without_the_heavy_imports(command: str, flag: str):
 
 
 def test_every_command_is_listed():
-    assert {"train", "translate", "evaluate", "report", "prepare", "data.check"} <= set(COMMANDS)
+    assert {"train", "translate", "explain", "evaluate", "report", "prepare", "data.check"} <= set(COMMANDS)

@@ -21,7 +21,7 @@ from src.report import main
 from tests.conftest import CONF, TINY
 from tests.table.folders import write_run
 
-FILES = {"table.md", "table.csv", "table.tex", "table.png", "runs.csv"}
+FILES = {"table.md", "table.csv", "table.tex", "table.png", "runs.csv", "report.html"}
 
 
 @pytest.fixture
@@ -59,6 +59,13 @@ def test_the_figure_shows_something(sweep: Path):
         assert picture.size[0] > picture.size[1] > 200
         assert len(picture.convert("RGB").getcolors(1 << 20)) > 10
         assert not {"Software", "Creation Time", "date"} & set(picture.info)
+
+
+def test_names_in_the_figure_are_no_formulas(tmp_path: Path):
+    for number, name in enumerate((r"$\frac{$", "$x^$", "a$b")):
+        write_run(tmp_path / str(number), name, 0, {"fid": 1.0, f"fid_{name}": 2.0})
+    assert main([str(tmp_path)]) == 0
+    assert (tmp_path / "table.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,12 @@ def test_terms_are_logged_under_the_equations_names(finished: tuple[Path, DictCo
     assert all(0 <= float(row["train/data_wait"]) <= 1 for row in rows if row["train/data_wait"])
     assert "train/data_wait" in logged
     for tap in ("pixels", "down1", "down2", "block1", "block5"):
-        assert {f"places/{tap}_share", f"places/{tap}_coverage", f"places/{tap}_distance"} <= logged
+        assert {
+            f"places/{tap}_share",
+            f"places/{tap}_coverage",
+            f"places/{tap}_distance",
+            f"places/{tap}_reached",
+        } <= logged
     assert list((finished[0] / "logs/tensorboard").glob("events*"))
 
 

@@ -1,25 +1,18 @@
 """A fixed panel of validation frames after every epoch: source, output, and the score map of each tap."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from torch import Tensor
 
 from src.data.datamodule import spaced
-from src.data.images import Pixels, write_image
-from src.data.transforms import to_pixels
+from src.data.images import write_image
 from src.data.unpaired import sample_key
 from src.errors import UserError
-from src.methods.base import ScoreMap
 from src.modules.translation import Translation
+from src.pictures.score_maps import panel
 from src.tracking.run import WandbRun
 from src.validation import Validation, as_input
 
@@ -59,7 +52,7 @@ class ImageGrid(Callback):
             with torch.no_grad():
                 output = pl_module.average.network(x)[0]
             rows.append((frame, output, pl_module.method.score_maps(x, key, epoch / (trainer.max_epochs or epoch))))
-        picture = draw(self.names, rows)
+        picture = panel(self.names, rows)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_image(self.folder / f"epoch_{epoch:04d}.png", picture)
         for logger in trainer.loggers:
@@ -67,40 +60,3 @@ class ImageGrid(Callback):
                 logger.experiment.add_image("grid", picture, pl_module.batches, dataformats="HWC")
             elif isinstance(logger, WandbRun):
                 logger.log_panel(picture, pl_module.batches)
-
-
-def draw(names: Sequence[str], rows: Sequence[tuple[Tensor, Tensor, Mapping[str, ScoreMap]]]) -> Pixels:
-    """One row a frame: source | output | score map and chosen places of each tap. -> [H, W, 3]."""
-    taps = list(rows[0][2])
-    height, width = rows[0][0].shape[1:]
-    columns = 2 + len(taps)
-    figure = Figure(figsize=(2.2 * columns, 0.25 + len(rows) * (0.15 + 2.2 * height / width)), dpi=110, layout="tight")
-    axes = figure.subplots(len(rows), columns, squeeze=False)
-    for row, (name, (source, output, maps)) in enumerate(zip(names, rows, strict=True)):
-        for axis, title, image in zip(axes[row], ("source", "output"), (source, output), strict=False):
-            axis.imshow(to_pixels(image), interpolation="nearest")
-            axis.set_title(title if row == 0 else "", fontsize=9)
-        axes[row][0].set_ylabel(name, fontsize=6)
-        for axis, tap in zip(axes[row][2:], taps, strict=True):
-            _draw_map(axis, maps[tap])
-            axis.set_title(f"{tap}: {maps[tap].places.shape[1]} places" if row == 0 else "", fontsize=9)
-        for axis in axes[row]:
-            axis.set_xticks([])
-            axis.set_yticks([])
-    return _pixels(figure)
-
-
-def _draw_map(axis: Axes, score_map: ScoreMap) -> None:
-    score = score_map.score[0].unflatten(0, score_map.grid).float().cpu().numpy()
-    # a few extreme places would leave the rest of the map one colour
-    low, high = np.percentile(score, (1, 99))
-    axis.imshow(score, cmap="cividis", vmin=low, vmax=max(high, low + 1e-12), interpolation="nearest")
-    places = score_map.places[0].cpu().numpy()
-    width = score_map.grid[1]
-    axis.scatter(places % width, places // width, s=7, c="red", edgecolors="white", linewidths=0.4)
-
-
-def _pixels(figure: Figure) -> Pixels:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])

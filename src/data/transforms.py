@@ -1,7 +1,8 @@
 """From a frame of any size to what the networks take: resize, crop jitter and flip, by albumentations."""
 
 import os
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -87,6 +88,15 @@ class Transforms:
         else:
             shape = (_multiple(height * self.load[1] / width), _multiple(self.load[1]))
         return to_tensor(resize(pixels, shape))
+
+
+def transforms_of(settings: Mapping[str, Any] | None) -> Transforms:
+    """Of a run, from the `data` of its configuration; raises UserError if that lacks a setting of them."""
+    names = ("size", "aspect", "fit", "load_scale", "flip")
+    try:
+        return Transforms(**{name: settings[name] for name in names})  # type: ignore[index]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"data: not the settings of a translator's run ({error!r}); name another run") from error
 
 
 def resize(pixels: Pixels, shape: tuple[int, int]) -> Pixels:

@@ -26,6 +26,7 @@ class Run:
         metrics: by name.
         protocol: what the metrics need beside them.
         cost: seconds and memory, by name; empty where its folder does not say.
+        folder: where it lies.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Run:
     metrics: Mapping[str, float]
     protocol: Mapping[str, Any]
     cost: Mapping[str, float] = field(default_factory=dict)
+    folder: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _read(folder: Path, name: str) -> Run:
     if not isinstance(variant, str) or not isinstance(seed, int):
         lacking = "seed" if isinstance(variant, str) else "variant"
         raise UserError(f"{folder / runs.CONFIG}: names no {lacking}, so the run has no row; leave it out or repeat it")
-    return Run(name, variant, seed, config, metrics, protocol, costs.load(folder))
+    return Run(name, variant, seed, config, metrics, protocol, costs.load(folder), folder)
 
 
 def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

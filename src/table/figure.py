@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from src.pictures.canvas import plain
 from src.table.columns import Column
 from src.table.comparison import ALPHA
 from src.table.rows import BASE
@@ -57,9 +58,9 @@ def _panel(axis: Axes, table: Table, column: Column) -> None:
     base = next((row.label for row in table.rows if row.variant == BASE), None)
     if base is not None and (cell := table.cells.get((base, column.key))) is not None:
         axis.axvline(cell.mean, color=PLAIN, linewidth=0.8, linestyle=":")
-    axis.set_yticks(range(len(labels)), labels, fontsize=8)
+    axis.set_yticks(range(len(labels)), [plain(label) for label in labels], fontsize=8)
     axis.set_ylim(len(labels) - 0.5, -0.5)
-    axis.set_title(f"{column.heading} {column.arrow}", fontsize=9)
+    axis.set_title(plain(f"{column.heading} {column.arrow}"), fontsize=9)
     axis.tick_params(axis="x", labelsize=8)
     axis.grid(axis="x", linewidth=0.3)
 

@@ -43,11 +43,16 @@ def readable(value: object) -> str:
 
 def described(protocol: Mapping[str, Any], runs: Sequence[Run]) -> str:
     """One paragraph: seeds, commits and the shared protocol, every entry under its own name."""
+    return "; ".join(f"{key}: {value}" for key, value in entries(protocol, runs).items()) + "."
+
+
+def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
+    """Seeds, commits and the shared protocol as text, by name."""
     own = {
         "seeds": ", ".join(str(seed) for seed in sorted({run.seed for run in runs})),
         "commit": ", ".join(commits(runs)),
     }
-    return "; ".join(f"{key}: {readable(value)}" for key, value in {**own, **protocol}.items()) + "."
+    return {key: readable(value) for key, value in {**own, **protocol}.items()}
 
 
 def commits(runs: Sequence[Run]) -> list[str]:

@@ -21,9 +21,9 @@ _LATEX = {
 
 def markdown(table: Table) -> str:
     """The table, the tests below it, then protocol and notes."""
-    parts = [_markdown_table(_headings(table), [_line(table, label, "**{}**") for label in table.labels])]
+    parts = [_markdown_table(headings(table), [_line(table, label, "**{}**") for label in table.labels])]
     if table.tests:
-        parts.append(_markdown_table(_test_headings(), [_test_line(one, "**{}**") for one in table.tests]))
+        parts.append(_markdown_table(comparison_headings(), [comparison_line(one, "**{}**") for one in table.tests]))
     parts += [f"Protocol: {table.protocol}", *table.notes]
     return "\n\n".join(parts) + "\n"
 
@@ -31,10 +31,10 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     r"""Two `tabular`s and the notes in a `table*`, which wants \usepackage{booktabs,graphicx}."""
     notes = [f"Protocol: {table.protocol}", *table.notes]
-    body = [r"\begin{table*}", r"\centering", *_latex_table(_headings(table), _latex_lines(table))]
+    body = [r"\begin{table*}", r"\centering", *_latex_table(headings(table), _latex_lines(table))]
     if table.tests:
-        tests = [[_escape(cell) for cell in _test_line(one, "{}")] for one in table.tests]
-        body += [r"\par\medskip", *_latex_table(_test_headings(), tests)]
+        tests = [[_escape(cell) for cell in comparison_line(one, "{}")] for one in table.tests]
+        body += [r"\par\medskip", *_latex_table(comparison_headings(), tests)]
     body += [r"\caption{" + "\n".join(_escape(note) for note in notes) + "}", r"\end{table*}"]
     return "\n".join(body) + "\n"
 
@@ -62,16 +62,18 @@ def runs_csv(table: Table) -> str:
     )
 
 
-def _headings(table: Table) -> list[str]:
+def headings(table: Table) -> list[str]:
+    """Of the columns; the label's is empty."""
     return ["", "seeds", *(f"{column.heading} {column.arrow}".strip() for column in table.columns)]
 
 
 def _line(table: Table, label: str, bold: str) -> list[str]:
     seeds = table.seeds(label)
-    return [label, MISSING if seeds is None else str(seeds), *(_cell(table, label, c, bold) for c in table.columns)]
+    return [label, MISSING if seeds is None else str(seeds), *(cell(table, label, c, bold) for c in table.columns)]
 
 
-def _cell(table: Table, label: str, column: Column, bold: str) -> str:
+def cell(table: Table, label: str, column: Column, bold: str = "{}") -> str:
+    """A cell as people read it; `bold` is what one that is better than CUT is put into."""
     if column.kind == "quoted":
         return table.quotes.get((label, column.key), MISSING)
     cell = table.cells.get((label, column.key))
@@ -87,11 +89,13 @@ def _cell(table: Table, label: str, column: Column, bold: str) -> str:
     return bold.format(text) if test is not None and test.better else text
 
 
-def _test_headings() -> list[str]:
+def comparison_headings() -> list[str]:
+    """Of the tests against CUT."""
     return ["score", "row", "against", "pairs", f"difference [{LEVEL} interval]", "p", "p (Holm)", ""]
 
 
-def _test_line(one: Comparison, bold: str) -> list[str]:
+def comparison_line(one: Comparison, bold: str = "{}") -> list[str]:
+    """A test as people read it."""
     low, mean, high = (f"{x:+,.{one.column.decimals}f}" for x in (one.test.low, one.test.difference, one.test.high))
     verdict = f"{one.verdict} than {BASE}" if one.verdict in ("better", "worse") else one.verdict
     return [

@@ -196,6 +196,17 @@ def test_the_folder_of_a_run_must_be_one(arguments: str, message: str, frames: P
         ),
         ("content", "run={run} judge={run} worst=0", "^worst must be >= 1, got 0$"),
         ("content", "run={run} judge={run}", "holds no segmenter; name a folder that src.segment wrote$"),
+        ("explain", "run={run}x input={frames}/trainA output=out", "2026_tripletx: no such folder; name run folders"),
+        ("explain", "run={empty} input={frames}/trainA output=out", "holds no run; name run folders or a sweep"),
+        ("explain", "run={run} input={empty} output=out", "no images there; looked for"),
+        ("explain", "run={run} input={frames}/nowhere output=out", "^input=.*nowhere: no such file or folder"),
+        ("explain", "run={run} input={frames}/trainA output={frames}/trainA/o", "^output=.*: lies inside input="),
+        ("explain", "run={run} input={frames}/trainA output={text}", "^output=.*notes.txt: is a file; name a folder$"),
+        (
+            "explain",
+            "run={run} input={frames}/trainA output=out accelerator=cud",
+            "^accelerator=cud: .*did you mean cud",
+        ),
         ("study", "data=folders data.root={frames}", "has no class map; a labelled set is"),
         ("study", "data=streets data.root=s runs=[nowhere]", "^runs: nowhere holds no finished run; name run folders"),
         ("segment", "train={frames}/trainA test={frames}/testA", "has no class map; a labelled set is"),
@@ -283,13 +294,14 @@ def test_a_full_disk_keeps_the_previous_file(tmp_path: Path, monkeypatch: pytest
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
-@pytest.mark.parametrize("command", ["translate", "report", "prepare"])
+@pytest.mark.parametrize("command", ["translate", "explain", "report", "prepare"])
 def test_a_full_disk_ends_a_command_in_one_line(
     command: str, frames: Path, translator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     copytree(translator, tmp_path / "run")
     arguments = {
         "translate": [f"run={tmp_path / 'run'}", f"input={frames}/trainA", f"output={tmp_path / 'out'}"],
+        "explain": [f"run={tmp_path / 'run'}", f"input={frames}/trainA", f"output={tmp_path / 'out'}"],
         "report": [str(tmp_path / "run"), "--output", str(tmp_path / "table")],
         "prepare": training(frames, f"data.cache={tmp_path / 'cache'}"),
     }[command]

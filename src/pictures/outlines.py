@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from src.data.images import Pixels
 from src.data.labels import IGNORE, ClassMap, LabelTable
+from src.pictures.canvas import rendered
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,4 @@ def draw(cases: Sequence[Case], table: LabelTable) -> Pixels:
         if k in seen and k != IGNORE
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=6, frameon=False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return rendered(figure)

@@ -1,72 +1,9 @@
-"""The root of a configuration, typed: what no class below it owns."""
+"""The roots of what reads finished runs, sets and images."""
 
-import os
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
-
-from src.errors import UserError
-
-
-@dataclass
-class TrainConfig:
-    """Root of conf/train.yaml; the groups below it are checked by the constructors they name.
-
-    Attributes:
-        seed: fixes weights, draws, crops, flips and places.
-        variant: the run's row in a table; by default it follows from the choices, see src.naming.variant.
-        resume: run folder to continue; its own configuration is used.
-        compile: torch.compile of encoder, decoder and discriminator.
-        nce_reduction: method.reduction of the methods that have PatchNCE; here, so that a preset can set it for all.
-    """
-
-    seed: int = MISSING
-    variant: str = "${variant:${method._target_},${attention.module._target_}}"
-    resume: str | None = None
-    compile: bool = False
-    nce_reduction: str = MISSING
-    method: Any = MISSING
-    generator: Any = MISSING
-    discriminator: Any = MISSING
-    sampler: Any = MISSING
-    attention: Any = MISSING
-    selection: Any = MISSING
-    data: Any = MISSING
-    module: Any = MISSING
-    optimizer: Any = MISSING
-    extractor: Any = MISSING
-    metrics: Any = MISSING
-    callbacks: Any = MISSING
-    logger: Any = MISSING
-    trainer: Any = MISSING
-
-
-@dataclass
-class SegmentConfig:
-    """Root of conf/segment.yaml.
-
-    Attributes:
-        train: labelled set to train on: a folder, or {images: folder, labels: folder}.
-        test: labelled set to score on, likewise.
-        seed: fixes weights, draws, crops and flips.
-        resume: run folder to continue; its own configuration is used.
-    """
-
-    train: Any = MISSING
-    test: Any = MISSING
-    seed: int = MISSING
-    resume: str | None = None
-    labels: Any = MISSING
-    segmenter: Any = MISSING
-    data: Any = MISSING
-    module: Any = MISSING
-    optimizer: Any = MISSING
-    checkpoint: Any = MISSING
-    logger: Any = MISSING
-    trainer: Any = MISSING
+from omegaconf import MISSING
 
 
 @dataclass
@@ -89,6 +26,25 @@ class ContentConfig:
     split: str = "val"
     average: bool = True
     worst: int = 10
+    accelerator: str = "auto"
+
+
+@dataclass
+class ExplainConfig:
+    """Root of conf/explain.yaml.
+
+    Attributes:
+        run: folder of a trained run, or of a sweep, whose rows are shown side by side.
+        input: an image, or a folder of images at any depth.
+        output: folder for the pictures, a PNG an image.
+        average: show the output of the averaged weights; false takes the last step's.
+        accelerator: cpu, cuda, mps, or auto.
+    """
+
+    run: str = MISSING
+    input: str = MISSING
+    output: str = MISSING
+    average: bool = True
     accelerator: str = "auto"
 
 
@@ -221,29 +177,3 @@ class DashboardConfig:
     entity: str = MISSING
     project: str = MISSING
     scores: list[str] = MISSING
-
-
-def cache() -> str:
-    """Folder for what later runs may use again."""
-    return f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/attention-cut"
-
-
-def environment(name: str, default: str | None = None) -> str:
-    """Refuse: a configuration is written to disk, and what stands in the environment may be a secret."""
-    raise UserError(f"${{oc.env:{name}}}: a configuration takes nothing from the environment; write the value")
-
-
-def register() -> None:
-    """Make the schemas known to Hydra, and the resolvers to OmegaConf."""
-    OmegaConf.register_new_resolver("cache", cache, replace=True)
-    OmegaConf.register_new_resolver("oc.env", environment, replace=True)
-    store = ConfigStore.instance()
-    # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
-    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
-    schemas = {
-        **{"train": TrainConfig, "content": ContentConfig, "study": StudyConfig},
-        **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
-        **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
-    }
-    for name, node in schemas.items():
-        store.store(name=f"{name}_schema", node=node)

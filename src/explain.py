@@ -1,0 +1,149 @@
+"""Where does a translator look? Source, output, score map and chosen places of each tap, and how they spread.
+
+python -m src.explain run=outputs/<run> input=frames/ output=out/
+python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=out/      its attentions side by side
+"""
+
+from src.help import answer_help
+
+if __name__ == "__main__":
+    answer_help("explain")  # before the imports below, which take seconds
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from src import run_logs, runs, schema
+from src.accelerator import device
+from src.command import entry
+from src.data.images import read_image, write_image
+from src.data.transforms import Transforms, transforms_of
+from src.data.unpaired import sample_key
+from src.errors import UserError
+from src.frame_jobs import is_video, plan
+from src.methods.base import Method
+from src.pictures.score_maps import Explained, explanation
+from src.table.collect import collect
+from src.table.rows import pooled
+
+SPREAD = {"coverage": "cells of 8x8 with a place", "reached": "places ever chosen"}
+"""What is drawn of the log, `places/<tap>_<name>`: the share of an 8x8 partition's cells, and of the map's places."""
+
+schema.register()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run.
+
+    Attributes:
+        label: for people.
+        method: with the weights and the attention of the last step.
+        network: whose output is shown.
+        transforms: how it sees frames.
+        seed: of the run; the places of random scores follow from it.
+        log: of its training.
+    """
+
+    label: str
+    method: Method[Any]
+    network: nn.Module
+    transforms: Transforms
+    seed: int
+    log: run_logs.Log
+
+
+@entry("explain")
+def main(config: schema.ExplainConfig) -> None:
+    """Entry point; a user's mistake becomes one line and exit code 1."""
+    print(explain(config))
+
+
+def explain(config: schema.ExplainConfig) -> Path:
+    """Write a picture for each image; returns the folder they lie in."""
+    folder, output, where = Path(config.run), Path(config.output), device(config.accelerator)
+    jobs = plan(config.input, output)
+    if film := next((path for path, _ in jobs if is_video(path)), None):
+        raise UserError(f"input={film}: is a video; name images")
+    trained = [_load(label, path, where, average=config.average) for label, path in _chosen(folder).items()]
+    transforms = _one_size(trained)
+    for number, (path, target) in enumerate(tqdm(jobs, desc="explaining", unit="image", file=sys.stderr)):
+        frame = transforms.validation(read_image(path))
+        picture = explanation(path.name, frame, [_explain(run, frame, number, where) for run in trained])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_image(target, picture)
+    return output
+
+
+def _chosen(folder: Path) -> dict[str, Path]:
+    """Run folders by label: the one that was named, or of each row of a sweep the run of the lowest seed."""
+    if (folder / runs.CONFIG).is_file():
+        return {str(runs.load_config(folder).get("variant", folder.name)): folder}
+    collection = collect([folder])
+    if not collection.finished:
+        raise UserError(f"run={folder}: none of its runs has finished; continue one with resume=")
+    if collection.unfinished:
+        print(f"left out, as they have not finished: {', '.join(collection.unfinished)}", file=sys.stderr)
+    chosen = {}
+    for row in pooled(collection.finished):
+        seed, run = next(iter(row.runs.items()))
+        chosen[row.label if len(row.runs) == 1 else f"{row.label}, seed {seed}"] = run.folder
+    return chosen
+
+
+def _load(label: str, folder: Path, where: torch.device, *, average: bool) -> Trained:
+    config = runs.load_config(folder)
+    seed = config.get("seed")
+    if not isinstance(seed, int):
+        raise UserError(f"{folder / runs.CONFIG}: names no seed, which random places follow from; name another run")
+    method = runs.build_method(config)
+    network = runs.load_translator(folder, average=average).to(where)
+    tensors = {key: value for key, value in runs.load_weights(folder).items() if not key.startswith(runs.AVERAGE)}
+    # what is no tensor (a pool's images) serves resuming only, and is in no weights file
+    lacking = {key for key, value in method.state_dict().items() if isinstance(value, Tensor)} ^ set(tensors)
+    try:
+        method.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        lacking.add(str(error).splitlines()[-1].strip())
+    if lacking:
+        raise UserError(f"{folder / runs.WEIGHTS}: does not fit {runs.CONFIG} beside it ({min(lacking)})")
+    return Trained(
+        label=label,
+        method=method.eval().requires_grad_(False).to(where),
+        network=network,
+        transforms=transforms_of(config.get("data")),
+        seed=seed,
+        log=run_logs.read(folder),
+    )
+
+
+@torch.no_grad()
+def _explain(run: Trained, frame: Tensor, number: int, where: torch.device) -> Explained:
+    x = frame[None].to(where)
+    key = torch.tensor([sample_key(run.seed, 0, number)], device=where)
+    maps = run.method.score_maps(x, key, 1.0)
+    spread = {
+        heading: {tap: run.log[name] for tap in maps if (name := f"places/{tap}_{quantity}") in run.log}
+        for quantity, heading in SPREAD.items()
+    }
+    return Explained(run.label, run.network(x)[0], maps, {heading: taps for heading, taps in spread.items() if taps})
+
+
+def _one_size(trained: Sequence[Trained]) -> Transforms:
+    """How frames are brought to size; raises UserError if the runs were trained at different sizes."""
+    first = trained[0]
+    for other in trained[1:]:
+        if other.transforms.sizing != first.transforms.sizing:
+            sizes = " and ".join(f"{one.transforms.height} pixels ({one.label})" for one in (first, other))
+            raise UserError(f"run: its runs see frames of different sizes, {sizes}; explain them one by one")
+    return first.transforms
+
+
+if __name__ == "__main__":
+    main()

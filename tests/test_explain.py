@@ -1,0 +1,139 @@
+"""Where a run looks: from a trained run's folder to pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+from src import explain, runs
+from src.data.images import read_image
+from src.errors import UserError
+from src.pictures.score_maps import Explained
+from src.train import train
+from tests.conftest import TINY, config
+from tests.frames import write_frames
+from tests.labelled import composed
+
+
+def settings(root: Path, *overrides: str):
+    tiny = [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.samples_per_epoch=2"]
+    return config(*tiny, "data.num_workers=0", "trainer.max_epochs=2", "metrics.scores.seeds=1", *overrides)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three rows of one epoch or two, trained on noise; the second has two seeds."""
+    base = tmp_path_factory.mktemp("explain")
+    root = write_frames(base / "frames")
+    jobs = {
+        "none": ["attention=none"],
+        "triplet_0": ["attention=triplet"],
+        "triplet_1": ["attention=triplet", "seed=1"],
+    }
+    for name, overrides in {**jobs, "cyclegan": ["method=cyclegan"]}.items():
+        (base / "sweep" / name).mkdir(parents=True)
+        train(settings(root, "trainer.log_every_n_steps=1", *overrides), base / "sweep" / name)
+    (base / "sweep" / "multirun.yaml").write_text("{}")
+    return base / "sweep"
+
+
+def configured(run: Path, source: Path, output: Path, **changes: object):
+    cfg = composed("explain", f"run={run}", f"input={source}", f"output={output}", "accelerator=cpu")
+    return OmegaConf.merge(cfg, changes)
+
+
+def explained(monkeypatch: pytest.MonkeyPatch, *arguments: Path) -> list[list[Explained]]:
+    """What is handed to the drawing, an entry an image."""
+    seen: list[list[Explained]] = []
+    draw = explain.explanation
+    monkeypatch.setattr(explain, "explanation", lambda name, x, them: (seen.append(them), draw(name, x, them))[1])
+    explain.explain(configured(*arguments))
+    return seen
+
+
+def test_a_run_is_explained_on_each_image(sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    frames = sweep.parent / "frames" / "testA"
+    seen = explained(monkeypatch, sweep / "triplet_0", frames, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
+    assert min(read_image(tmp_path / "out/0.png").shape[:2]) > 300
+    ((run,), *_) = seen
+    assert run.label == "triplet"
+    assert list(run.maps) == ["pixels", "down1", "down2", "block1", "block5"]
+    # independently: the method rebuilt, its encoder's features scored by the tap's own module
+    method = runs.build_method(runs.load_config(sweep / "triplet_0"))
+    tensors = runs.load_weights(sweep / "triplet_0")
+    method.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("average.")})
+    frame = np.asarray(Image.open(frames / "0.png").resize((44, 32), Image.Resampling.BOX))
+    assert run.output.shape[1:] == frame.shape[:2]
+    for score, places, grid in run.maps.values():
+        assert score.shape == (1, grid[0] * grid[1])
+        assert set(places[0].tolist()) == set(score[0].topk(8).indices.tolist())
+
+
+def test_the_spread_is_that_of_the_log(sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ((run,),) = explained(monkeypatch, sweep / "none", sweep.parent / "frames/testA/0.png", tmp_path)
+    assert list(run.spread) == list(explain.SPREAD.values())
+    reached = run.spread["places ever chosen"]["pixels"]
+    grid = run.maps["pixels"].grid
+    share = 8 / (grid[0] * grid[1])
+    assert list(reached) == [1, 2]
+    assert reached[1] == pytest.approx(share, rel=0.1)  # the frames differ a little in size
+    assert share * 1.5 < reached[2] <= 2 * share * 1.1  # fresh places are nearly all new
+
+
+def test_a_sweeps_rows_stand_side_by_side(sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (seen,) = explained(monkeypatch, sweep, sweep.parent / "frames/testA/0.png", tmp_path)
+    assert [run.label for run in seen] == ["cut", "cyclegan", "triplet, seed 0"]
+    assert [len(run.maps) for run in seen] == [5, 0, 5]
+    alone = explained(monkeypatch, sweep / "triplet_0", sweep.parent / "frames/testA/0.png", tmp_path / "alone")
+    torch.testing.assert_close(alone[0][0].output, seen[2].output, rtol=0, atol=0)
+    assert torch.equal(alone[0][0].maps["block5"].places, seen[2].maps["block5"].places)
+
+
+def test_the_same_command_gives_the_same_picture(sweep: Path, tmp_path: Path):
+    source = sweep.parent / "frames/testA/1.png"
+    for name in ("a", "b"):
+        explain.explain(configured(sweep / "none", source, tmp_path / name))
+    assert (tmp_path / "a/1.png").read_bytes() == (tmp_path / "b/1.png").read_bytes()
+
+
+def test_a_run_that_has_not_finished_is_left_out_of_a_sweep_and_said(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    source = sweep.parent / "frames/testA/0.png"
+    (tmp_path / "sweep/begun").mkdir(parents=True)
+    for name, begun in (("none", False), ("triplet_0", True)):
+        for path in (sweep / name).iterdir():
+            if path.is_file() and not (begun and path.name == runs.METRICS):
+                (tmp_path / "sweep" / name).mkdir(exist_ok=True)
+                (tmp_path / "sweep" / name / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "sweep/multirun.yaml").write_text("{}")
+    (tmp_path / "sweep/begun").rmdir()
+    explain.explain(configured(tmp_path / "sweep", source, tmp_path / "out"))
+    assert "left out, as they have not finished: triplet_0" in capsys.readouterr().err
+
+
+def test_weights_of_another_method_are_refused(sweep: Path, tmp_path: Path):
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed/config.yaml").write_bytes((sweep / "none/config.yaml").read_bytes())
+    (tmp_path / "mixed/weights.safetensors").write_bytes((sweep / "triplet_0/weights.safetensors").read_bytes())
+    with pytest.raises(UserError, match=r"weights\.safetensors: does not fit config\.yaml beside it \(H\.attention"):
+        explain.explain(configured(tmp_path / "mixed", sweep.parent / "frames/testA", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_runs_of_different_sizes_are_refused(sweep: Path, tmp_path: Path):
+    (tmp_path / "s").mkdir()
+    for name, size in (("none", 32), ("triplet_0", 36)):
+        run = tmp_path / "s" / name
+        run.mkdir()
+        for file in ("weights.safetensors", "metrics.json"):
+            (run / file).write_bytes((sweep / name / file).read_bytes())
+        saved = runs.load_config(sweep / name)
+        saved.data.size = size
+        runs.save_config(run, saved)
+    with pytest.raises(UserError, match=r"different sizes, 32 pixels \(cut.*\) and 36 pixels \(triplet.*one by one"):
+        explain.explain(configured(tmp_path / "s", sweep.parent / "frames/testA", tmp_path / "out"))
