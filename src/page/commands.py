@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from src.table.collect import SWEEP, Run
 
-EXPERIMENT = "sweep.yaml"  # of a kept experiment, beside its folder of runs
+EXPERIMENTS = ("sweep.yaml", "content.yaml")  # of a kept experiment, beside its folder of runs
 
 
 def commands(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
@@ -16,7 +16,7 @@ def commands(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     found: dict[str, None] = {}
     unknown = []
     for run in runs:
-        line = _sweep(run.folder.parent / SWEEP) or _experiment(run.folder.parent.parent / EXPERIMENT)
+        line = _sweep(run.folder.parent / SWEEP) or _experiment(run.folder.parent.parent)
         if line is None:
             unknown.append(run.name)
         else:
@@ -34,7 +34,7 @@ def _sweep(path: Path) -> str | None:
         return None
 
 
-def _experiment(path: Path) -> str | None:
-    if path.is_file():
-        return shlex.join(["python", "experiments/run.py", path.parent.name])
+def _experiment(folder: Path) -> str | None:
+    if any((folder / name).is_file() for name in EXPERIMENTS):
+        return shlex.join(["python", "experiments/run.py", folder.name])
     return None
