@@ -126,7 +126,8 @@ def test_final_scores_and_their_protocol_are_in_the_summary(tracked: Path):
     (recorded,) = read_all(tracked)
     written = json.loads((tracked / "metrics.json").read_text())
     assert {name: recorded.summary[name] for name in written["metrics"]} == written["metrics"]
-    assert recorded.summary["protocol"] == written["protocol"]
+    cost = json.loads((tracked / "cost.json").read_text())
+    assert recorded.summary["protocol"] == {**written["protocol"], **cost}
 
 
 def test_the_table_holds_every_score_with_its_companions(tracked: Path):
