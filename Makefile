@@ -29,6 +29,7 @@ faults: $(READY)  ## kill -9 real trainings at 12 random moments and resume them
 
 bench: $(READY)  ## time a step, the data and a translation (an hour on two cores; docs/performance.md)
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/growth.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/data.py
 	OMP_NUM_THREADS=2 $(BIN)/python benchmarks/translate.py
 
