@@ -15,6 +15,7 @@ from src import launch, runs
 from src.callbacks.checkpoint import LastCheckpoint, WholeFileIO
 from src.callbacks.progress import Progress
 from src.errors import UserError, one_line
+from src.run_files import LOGS
 
 
 def build(config: DictConfig, folder: Path, callbacks: Sequence[Callback]) -> Trainer:
@@ -30,7 +31,7 @@ def build(config: DictConfig, folder: Path, callbacks: Sequence[Callback]) -> Tr
         runs.build(config.trainer, "trainer"),
         "trainer",
         callbacks=[Progress(), *callbacks],
-        logger=[runs.complete(logger, name, save_dir=folder / "logs") for name, logger in loggers.items()],
+        logger=[runs.complete(logger, name, save_dir=folder / LOGS) for name, logger in loggers.items()],
         plugins=[WholeFileIO(runs.PREVIOUS)],
         default_root_dir=folder,
         enable_progress_bar=False,

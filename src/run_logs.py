@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from src.errors import UserError
+from src.run_files import LOGS
 
 _AXES = ("epoch", "step")
 
@@ -31,10 +32,23 @@ def read(folder: Path) -> Log:
     return {name: _by_epoch(by_step.values()) for name, by_step in sorted(values.items())}
 
 
+def batches(folder: Path) -> int | None:
+    """Batches up to the last line of the log of a run, which may still be written to; None without one."""
+    last = -1
+    for path in _files(folder):
+        try:
+            with path.open(newline="") as file:
+                steps = [row.get("step") or "" for row in csv.DictReader(file)]
+        except (OSError, ValueError, csv.Error):
+            continue
+        last = max([last, *(int(step) for step in steps if step.isdecimal())])
+    return last + 1 if last >= 0 else None
+
+
 def _files(folder: Path) -> list[Path]:
     versions = {
         int(path.parent.name.removeprefix("version_")): path
-        for path in (folder / "logs" / "csv").glob("version_*/metrics.csv")
+        for path in (folder / LOGS / "csv").glob("version_*/metrics.csv")
         if path.parent.name.removeprefix("version_").isdecimal()
     }
     return [versions[number] for number in sorted(versions)]

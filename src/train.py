@@ -97,7 +97,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
     callbacks = runs.build(config.callbacks, "callbacks")
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
-    grid = callbacks["image_grid"](folder / "images", validation, seed=config.seed)
+    grid = callbacks["image_grid"](folder / run_files.IMAGES, validation, seed=config.seed)
     cost, during, reach = Cost(), _epoch_scores(config, validation), Reach(validation, seed=config.seed)
     trainer = fitting.build(config, folder, [DataWait(), cost, initial, *during, reach, grid, last])
     if start is None:  # refused before other processes are started
@@ -117,7 +117,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         runs.save_weights(folder, method, average)
     per_image = None if config.metrics.per_image is None else folder / config.metrics.per_image
     with launch.ending_together(trainer):
-        metrics = validation.score(average, output=folder / "images" / "translated", per_image=per_image)
+        metrics = validation.score(average, output=folder / run_files.IMAGES / "translated", per_image=per_image)
         for scores_during in during:
             metrics |= scores_during.best(trainer.current_epoch, metrics)
         raw = validation.score(method.translator().to(where))
@@ -182,7 +182,7 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     console = Console(stderr=True)
     console.print(table)
-    last = max((folder / "images").glob("epoch_*.png"), default=folder / "images")
+    last = max((folder / run_files.IMAGES).glob("epoch_*.png"), default=folder / run_files.IMAGES)
     console.print(
         f"Look at {last}\nTranslate with: python -m src.translate run={folder} input=... output=...", soft_wrap=True
     )

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
 
 from src import run_files
 from src.errors import UserError, did_you_mean, unwritable
-from src.inventory.survey import Run, describe, find, is_ours
+from src.inventory.survey import Run, config_of, describe, find
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,12 @@ def _removal(folder: Path, root: Path, *, checkpoints: bool) -> Removal:
     run = describe(folder, folder.relative_to(os.path.abspath(root)).as_posix())
     if run.state == "running":
         raise UserError(f"{folder}: a process trains here; stop it first")
-    config = _config(folder)
-    if not is_ours(config):
-        raise UserError(f"{folder}: {run_files.CONFIG} is no run's; look at the folder and remove it yourself")
+    try:
+        config = config_of(folder)
+    except ValueError as error:
+        raise UserError(
+            f"{folder}: {run_files.CONFIG} is no run's; look at the folder and remove it yourself"
+        ) from error
     if checkpoints:
         if run.state != "finished":
             raise UserError(f"{folder}: the run is {run.state}, not finished, and needs its checkpoint to go on")
@@ -107,14 +109,6 @@ def _removal(folder: Path, root: Path, *, checkpoints: bool) -> Removal:
         raise UserError(f"{folder}: holds another run, {min(inner).relative_to(folder)}; remove or move that first")
     paths = [folder / name for name in sorted(os.listdir(folder)) if name not in (run_files.CONFIG, run_files.LOCK)]
     return Removal(run, [*paths, folder / run_files.CONFIG], whole=True, bytes=run.bytes)
-
-
-def _config(folder: Path) -> dict[str, object]:
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(folder / run_files.CONFIG), resolve=False)
-    except Exception:  # whatever the file holds
-        return {}
-    return {str(key): value for key, value in config.items()} if isinstance(config, dict) else {}
 
 
 def _written(folder: Path, config: dict[str, object]) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """What lies in a folder of runs, told from small files alone: no weights are loaded, nothing is written."""
 
-import csv
 import fcntl
 import json
 import os
@@ -13,8 +12,9 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from src import run_logs
 from src.errors import UserError
-from src.run_files import CHECKPOINTS, CONFIG, LOCK, LOGS, METRICS, WEIGHTS
+from src.run_files import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS
 
 State = Literal["finished", "running", "stopped", "broken"]
 
@@ -80,7 +80,7 @@ def describe(folder: Path, name: str) -> Run:
     """
     reasons = []
     try:
-        config = _config(folder)
+        config = config_of(folder)
     except ValueError as error:
         config = {}
         reasons.append(str(error))
@@ -94,7 +94,7 @@ def describe(folder: Path, name: str) -> Run:
     files = list(_files(folder))
     score = next(iter(metrics), None)
     planned = _planned(config)
-    steps = protocol.get("batches") if finished else _logged(folder)
+    steps = protocol.get("batches") if finished else run_logs.batches(folder)
     return Run(
         folder=folder,
         name=name,
@@ -127,23 +127,19 @@ def is_running(folder: Path) -> bool:
         return False
 
 
-def is_ours(config: Mapping[str, Any]) -> bool:
-    """Whether a configuration is one that src.train or src.segment wrote."""
-    return _target(config, "method").startswith("src.methods.") or _target(config, "segmenter").startswith(
-        "src.segmenters."
-    )
-
-
-def _config(folder: Path) -> dict[str, Any]:
+def config_of(folder: Path) -> dict[str, Any]:
+    """The configuration in a run folder; raises ValueError if it is none that src.train or src.segment wrote."""
     try:
         loaded = OmegaConf.load(folder / CONFIG)
     except Exception as error:
         raise ValueError(f"{CONFIG} is missing or cannot be read") from error
     # as written: what a stranger's references lead to is not for us to follow
     config = OmegaConf.to_container(loaded, resolve=False) if isinstance(loaded, DictConfig) else {}
-    if not isinstance(config, dict) or not is_ours({str(key): value for key, value in config.items()}):
+    found = {str(key): value for key, value in config.items()} if isinstance(config, dict) else {}
+    packages = {"method": "src.methods.", "segmenter": "src.segmenters."}
+    if not any(_target(found, key).startswith(package) for key, package in packages.items()):
         raise ValueError(f"{CONFIG} is no run's")
-    return {str(key): value for key, value in config.items()}
+    return found
 
 
 def _metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
@@ -225,19 +221,6 @@ def _planned(config: Mapping[str, Any]) -> int | None:
         return int(trainer["max_epochs"]) * (int(whole * limit) if isinstance(limit, float) else min(whole, int(limit)))
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-
-
-def _logged(folder: Path) -> int | None:
-    """Batches up to the last line of the log; None without a log."""
-    last = -1
-    for path in (folder / LOGS).glob("csv/version_*/metrics.csv"):
-        try:
-            with path.open(newline="") as file:
-                steps = [row.get("step") or "" for row in csv.DictReader(file)]
-        except (OSError, ValueError, csv.Error):
-            continue
-        last = max([last, *(int(step) for step in steps if step.isdecimal())])
-    return last + 1 if last >= 0 else None
 
 
 def _target(config: Mapping[str, Any], key: str) -> str:

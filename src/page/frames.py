@@ -9,10 +9,11 @@ from src.data.datamodule import spaced
 from src.data.images import Pixels, find_images, read_image
 from src.data.transforms import resize
 from src.errors import UserError
+from src.run_files import IMAGES
 from src.table.collect import Run
 
 FRAMES = 4
-TRANSLATED = Path("images") / "translated"
+TRANSLATED = Path(IMAGES) / "translated"
 
 
 @dataclass(frozen=True)

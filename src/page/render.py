@@ -17,6 +17,7 @@ from src.page.commands import commands
 from src.page.curves import curves
 from src.page.frames import Frame, frames
 from src.page.pictures import BUDGET, Picture, encoded
+from src.run_files import CONTENT_PICTURE, IMAGES
 from src.table import protocol, text
 from src.table.collect import Collection, Run
 from src.table.columns import Column
@@ -24,7 +25,6 @@ from src.table.rows import BASE
 from src.table.table import REFERENCES, Table
 
 HERE = Path(__file__).resolve().parent
-CONTENT = "content.png"  # of src.content
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def render(table: Table, collection: Collection) -> bytes:
     shown = {row.label: next(iter(row.runs.values())) for row in table.rows}
     found, no_frames = frames(shown)
     panels, no_panels = _pictures(shown, _panel, "panel of score maps")
-    worst, no_worst = _pictures(shown, lambda run: run.folder / CONTENT, CONTENT)
+    worst, no_worst = _pictures(shown, lambda run: run.folder / CONTENT_PICTURE, CONTENT_PICTURE)
     images = [image for frame in found for image in (frame.source, *frame.outputs.values())]
     pictures, taken = encoded([*images, *panels.values(), *worst.values()])
     each = iter(pictures)
@@ -145,7 +145,7 @@ def _pictures(rows: Mapping[str, Run], where: Callable[[Run], Path], what: str) 
 
 def _panel(run: Run) -> Path:
     """The last one drawn in training, or what a kept experiment has of it."""
-    return max((run.folder / "images").glob("epoch_*.png"), default=run.folder / "panel.jpg")
+    return max((run.folder / IMAGES).glob("epoch_*.png"), default=run.folder / "panel.jpg")
 
 
 def _hash(content: str) -> str:
