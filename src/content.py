@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src import runs, schema, segmenter_runs
+from src import run_metrics, runs, schema, segmenter_runs
 from src.accelerator import device
 from src.command import entry
 from src.data.images import read_image, write_image
@@ -51,7 +51,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     """Judge a run; write content.json, content.png and the headline scores into its metrics.json, which it returns."""
     folder = Path(config.run)
     saved = runs.load_config(folder)
-    metrics, protocol = runs.load_metrics(folder)
+    metrics, protocol = run_metrics.load(folder)
     data = saved.get("data") if config.data is None else config.data
     listed = domains(data)
     if config.split not in ("train", "val"):
@@ -69,7 +69,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
 
     scores = {name: _described(each.matrix(), judge.table.names) for name, each in counts.items()}
     headline = _headline(scores, judge.table.watched)
-    judged, judge_protocol = runs.load_metrics(Path(config.judge))
+    judged, judge_protocol = run_metrics.load(Path(config.judge))
     how = {
         "judge_sha256": runs.sha256(judge.folder / runs.WEIGHTS),
         "judge_miou": judged["miou"],
@@ -84,7 +84,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     write(folder / CONTENT, (text + "\n").encode())
     write_image(folder / CONTENT_PICTURE, outlines.draw(worst, judge.table))
     kept = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}
-    runs.save_metrics(folder, {**kept, **headline}, {**protocol, "content": how})
+    run_metrics.save(folder, {**kept, **headline}, {**protocol, "content": how})
     print(f"look at {folder / CONTENT_PICTURE}", file=sys.stderr)
     return headline
 

@@ -102,20 +102,10 @@ def _load(label: str, folder: Path, where: torch.device, *, average: bool) -> Tr
     seed = config.get("seed")
     if not isinstance(seed, int):
         raise UserError(f"{folder / runs.CONFIG}: names no seed, which random places follow from; name another run")
-    method = runs.build_method(config)
     network = runs.load_translator(folder, average=average).to(where)
-    tensors = {key: value for key, value in runs.load_weights(folder).items() if not key.startswith(runs.AVERAGE)}
-    # what is no tensor (a pool's images) serves resuming only, and is in no weights file
-    lacking = {key for key, value in method.state_dict().items() if isinstance(value, Tensor)} ^ set(tensors)
-    try:
-        method.load_state_dict(tensors, strict=False)
-    except RuntimeError as error:
-        lacking.add(str(error).splitlines()[-1].strip())
-    if lacking:
-        raise UserError(f"{folder / runs.WEIGHTS}: does not fit {runs.CONFIG} beside it ({min(lacking)})")
     return Trained(
         label=label,
-        method=method.eval().requires_grad_(False).to(where),
+        method=runs.load_method(folder).to(where),
         network=network,
         transforms=transforms_of(config.get("data")),
         seed=seed,

@@ -9,7 +9,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from src import launch, runs
+from src import launch, run_metrics, runs
 from src.errors import UserError
 
 CHECKPOINTS = (runs.CHECKPOINT, runs.PREVIOUS)
@@ -60,7 +60,7 @@ def finished(folder: Path) -> dict[str, float] | None:
     """The scores of a run that has them, said in one line; None for one that is to go on."""
     if not (folder / runs.METRICS).is_file():
         return None
-    metrics, protocol = runs.load_metrics(folder)
+    metrics, protocol = run_metrics.load(folder)
     launch.say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
     return metrics
 

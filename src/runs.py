@@ -10,7 +10,6 @@ if __name__ == "__main__":
 
 import hashlib
 import inspect
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -150,6 +149,21 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
+def load_method(folder: Path) -> Any:
+    """The method of a finished run with the last step's weights, in evaluation mode on the CPU."""
+    method = build_method(load_config(folder))
+    tensors = {key: value for key, value in load_weights(folder).items() if not key.startswith(AVERAGE)}
+    # what is no tensor (a pool's images) serves resuming only, and is in no weights file
+    lacking = {key for key, value in method.state_dict().items() if isinstance(value, Tensor)} ^ set(tensors)
+    try:
+        method.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        lacking.add(str(error).splitlines()[-1].strip())
+    if lacking:
+        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({min(lacking)})")
+    return method.eval().requires_grad_(False)
+
+
 def load_weights(folder: Path) -> Mapping[str, Tensor]:
     """The tensors of a finished run; raises UserError if there are none or they are torn."""
     path = folder / WEIGHTS
@@ -176,24 +190,6 @@ def sha256(path: Path) -> str:
     """Of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def save_metrics(folder: Path, metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:
-    """Write scores and the protocol without which they mean nothing."""
-    text = json.dumps({"metrics": dict(metrics), "protocol": dict(protocol)}, indent=2)
-    write(folder / METRICS, (text + "\n").encode())
-
-
-def load_metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
-    """The scores of a finished run and their protocol; raises UserError if there are none."""
-    path = folder / METRICS
-    try:
-        content = json.loads(path.read_text())
-        return {str(key): float(value) for key, value in content["metrics"].items()}, dict(content["protocol"])
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the run has not finished, or is none") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not the scores of a run ({error!r}); leave the run out or repeat it") from error
 
 
 def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:

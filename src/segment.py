@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import costs, fitting, launch, limits, naming, resuming, runs, schema, segmenter_runs
+from src import costs, fitting, launch, limits, naming, resuming, run_metrics, runs, schema, segmenter_runs
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
 from src.commit import git_commit
@@ -105,7 +105,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         "commit": commit,
     }
     costs.save(folder, {"seconds": round(module.seconds(), 1)})  # before the scores: where they are, it is finished
-    runs.save_metrics(folder, metrics, protocol)
+    run_metrics.save(folder, metrics, protocol)
     return metrics
 
 

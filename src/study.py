@@ -18,7 +18,7 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src import downstream, resuming, runs, schema
+from src import downstream, resuming, run_metrics, runs, schema
 from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
 from src.command import entry
@@ -164,7 +164,7 @@ def _trained(composed: DictConfig, folder: Path, digests: dict[str, str]) -> tup
     if not (folder / runs.METRICS).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         segment(composed, folder, resume=resuming.begun(folder))
-    metrics, protocol = runs.load_metrics(folder)
+    metrics, protocol = run_metrics.load(folder)
     for part, value in digests.items():
         if protocol.get(f"{part}_digest") != value:
             raise UserError(f"{folder}: was trained when the {part} set was another; delete it or name another output")

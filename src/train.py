@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import costs, fitting, launch, limits, naming, resuming, run_files, runs, schema
+from src import costs, fitting, launch, limits, naming, resuming, run_files, run_metrics, runs, schema
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
@@ -142,7 +142,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     }
     took = {"seconds": round(module.seconds(), 1), **cost.measured()}
     costs.save(folder, took)  # before the scores: where they are, the run is finished
-    runs.save_metrics(folder, metrics, protocol)
+    run_metrics.save(folder, metrics, protocol)
     launch.forget_requeue(folder)
     log_scores(trainer.loggers, validation.scores.names, metrics, {**protocol, **took})
     print(json.dumps({"run": str(folder), **metrics}))

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from src import report, runs, train
+from src import report, run_metrics, runs, train
 from src.callbacks.checkpoint import WholeFileIO
 from src.modules.translation import Translation
 from src.validation import Validation
@@ -82,10 +82,10 @@ class Watch:
         """Watch the functions that make up the phases."""
         self._watch(Translation, "training_step", "step")
         self._watch(WholeFileIO, "save_checkpoint", "checkpoint")
-        for owner, name in ((runs, "save_weights"), (runs, "save_metrics"), (Validation, "score")):
+        for owner, name in ((runs, "save_weights"), (run_metrics, "save"), (Validation, "score")):
             self._watch(owner, name, "evaluation")
         self._watch(Validation, "references", "evaluation")
-        self._watch(runs, "write", "table")
+        self._watch(report, "write", "table")
 
     def _watch(self, owner: Any, name: str, phase: str) -> None:
         function: Callable[..., Any] = getattr(owner, name)

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from src import naming, runs, schema
+from src import naming, run_metrics, runs, schema
 from src.data.streets import write
 from src.modules.average import WeightAverage
 from tests.conftest import CONF, TINY, config
@@ -52,7 +52,7 @@ def translator(folder: Path, *data: str) -> Path:
         del resolved[key]
     runs.save_config(folder, resolved)
     runs.save_weights(folder, method, WeightAverage(method.G, decay=0.9).network)
-    runs.save_metrics(folder, {"kid": 1.0}, {"seed": 0})
+    run_metrics.save(folder, {"kid": 1.0}, {"seed": 0})
     return folder
 
 

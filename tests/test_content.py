@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from src import runs, segmenter_runs
+from src import run_metrics, segmenter_runs
 from src.content import content, judge_all
 from src.data.images import read_image
 from src.data.labels import LabelTable
@@ -130,7 +130,7 @@ def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path:
     data = ("data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=2", "data.size=32", "data.aspect=1.75")
     run = translator(tmp_path / "run", *data)
     headline = content(configured(run, segmenter))
-    metrics, protocol = runs.load_metrics(run)
+    metrics, protocol = run_metrics.load(run)
     assert metrics == {"kid": 1.0, **headline}
     names = {f"content_{name}" for name in ("accuracy", "miou", "hallucination_vegetation", "loss_vegetation")}
     assert set(headline) == names | {f"{name}_source" for name in names} | {"content_agreement"}

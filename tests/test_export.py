@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from src import export as export_module
-from src import runs
+from src import run_metrics, runs
 from src.data.images import read_image
 from src.errors import UserError
 from src.export import export
@@ -40,7 +40,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     labelled.translator(folder, "data=streets", "data.root=data/streets", *FLAVOURS[request.param])
     scores = {"kid": 0.25, "kid_std": 0.01, "kid_source": 0.5, "kid_std_source": 0.02, "kid_floor": 0.0, "kid_raw": 0.3}
     protocol = {"seed": 7, "batches": 6000, "commit": "abc123", "data_digest": "5cce68a6", "n_fake": 150}
-    runs.save_metrics(folder, scores, protocol)
+    run_metrics.save(folder, scores, protocol)
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from src import runs
+from src import run_metrics, runs
 from src.callbacks.checkpoint import Interrupted
 from src.callbacks.initial_weights import take_weights
 from src.errors import UserError
@@ -146,7 +146,7 @@ def test_a_run_that_starts_from_its_seed_names_no_weights(tmp_path: Path):
     cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", "trainer.max_epochs=1", "data.samples_per_epoch=1")
     (tmp_path / "run").mkdir()
     train(cfg, tmp_path / "run")
-    assert "init_from_sha256" not in runs.load_metrics(tmp_path / "run")[1]
+    assert "init_from_sha256" not in run_metrics.load(tmp_path / "run")[1]
 
 
 @pytest.mark.parametrize("method_choice", [["attention=triplet"], ["method=cyclegan_original"]])

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from src import run_logs
+from src import run_logs, run_metrics
 from src.errors import UserError
 from src.run_files import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS
 
@@ -146,9 +146,8 @@ def _metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
     if not (folder / METRICS).is_file():
         return {}, {}
     try:
-        content = json.loads((folder / METRICS).read_text())
-        return {str(name): float(value) for name, value in content["metrics"].items()}, dict(content["protocol"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return run_metrics.load(folder)
+    except UserError as error:
         raise ValueError(f"{METRICS} cannot be read") from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from src import costs, runs
+from src import costs, run_metrics, runs
 from src.errors import UserError
 
 SWEEP = "multirun.yaml"  # Hydra leaves it in the folder of a sweep
@@ -85,7 +85,7 @@ def _find(folder: Path) -> Iterator[Path]:
 
 
 def _read(folder: Path, name: str) -> Run:
-    metrics, protocol = runs.load_metrics(folder)
+    metrics, protocol = run_metrics.load(folder)
     # taken as written: a run's configuration is resolved, and a stranger's interpolations are not for us to follow
     nested = OmegaConf.to_container(runs.load_config(folder), resolve=False)
     assert isinstance(nested, dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from src import runs
+from src import run_metrics, runs
 from src.commit import git_commit
 from src.errors import UserError
 from src.networks.generator import STRIDE, Architecture, Generator
@@ -51,7 +51,7 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
     Raises UserError if the run has no scores yet.
     """
     config = runs.load_config(folder)
-    metrics, protocol = runs.load_metrics(folder)
+    metrics, protocol = run_metrics.load(folder)
     data = config.get("data")
     layout = str(OmegaConf.select(config, "data.layout._target_"))
     facts = {
