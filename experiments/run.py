@@ -18,6 +18,7 @@ skipped and what was begun goes on.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MADE, KEPT = ROOT / "outputs" / "experiments", ROOT / "experiments"
 PANEL = 900  # pixels, the width of a kept panel
 OF_A_RUN = ("config.yaml", "metrics.json", "cost.json")
+RUNNING = set[subprocess.Popen[bytes]]()
 
 
 def module(log: Path, name: str, *arguments: str, threads: int = 1) -> int:
@@ -41,7 +43,12 @@ def module(log: Path, name: str, *arguments: str, threads: int = 1) -> int:
     with log.open("a") as file:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         command = [sys.executable, "-m", name, *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, stdout=file, stderr=file, check=False).returncode
+        # in a session of its own: Ctrl-C in a terminal reaches this script alone, which passes it on once
+        job = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
+    RUNNING.add(job)
+    code = job.wait()
+    RUNNING.discard(job)
+    return code
 
 
 def finish(name: str, folder: Path, overrides: list[str]) -> int:
@@ -129,13 +136,26 @@ def at_once(name: str, jobs: int, calls: dict[str, tuple[Callable[..., int], *tu
     failed = []
     with ThreadPoolExecutor(jobs) as pool:
         waiting = {pool.submit(call, *arguments): label for label, (call, *arguments) in calls.items()}
-        for job in tqdm(as_completed(waiting), total=len(waiting), desc=name, unit="run"):
-            if job.result() != 0:
-                failed.append(waiting[job])
-                print(f"{waiting[job]} failed: see its log in {MADE / name}", file=sys.stderr)
-            else:
-                report(name)
+        try:
+            for job in tqdm(as_completed(waiting), total=len(waiting), desc=name, unit="run"):
+                if job.result() != 0:
+                    failed.append(waiting[job])
+                    print(f"{waiting[job]} failed: see its log in {MADE / name}", file=sys.stderr)
+                else:
+                    report(name)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)  # nothing more is started
+            stop()
+            raise
     return failed
+
+
+def stop() -> None:
+    """Ask the jobs under way to write a checkpoint and end, and wait for them."""
+    for job in list(RUNNING):
+        job.terminate()
+    for job in list(RUNNING):
+        job.wait()
 
 
 def report(name: str) -> int:
@@ -167,5 +187,16 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def until_stopped(command: Callable[[], int]) -> int:
+    """Its exit code; Ctrl-C and SIGTERM end the jobs first."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return command()
+    except KeyboardInterrupt:
+        stop()
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(until_stopped(main))

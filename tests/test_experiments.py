@@ -2,8 +2,10 @@
 
 import importlib
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -45,6 +47,28 @@ def test_a_finished_run_is_skipped_a_begun_one_continued_and_a_torn_one_started_
     assert run.finish("src.train", torn, ["no_such_key=1"]) == 1
     assert "no_such_key" in (tmp_path / "torn.log").read_text()
     assert not torn.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
+def test_a_stop_ends_the_jobs_under_way_and_starts_no_other(run: ModuleType, tmp_path: Path, number: signal.Signals):
+    endless = "{str(n): (run.module, folder / f'{n}.log', 'http.server', '0', '--bind', '127.0.0.1') for n in range(6)}"
+    program = f"""
+import pathlib, sys, run
+folder = pathlib.Path({str(tmp_path)!r})
+sys.exit(run.until_stopped(lambda: len(run.at_once("none", 2, {endless}))))
+"""
+    script = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=Path(str(run.__file__)).parent, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("*.log"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(0.5)
+    script.send_signal(number)
+    _, talk = script.communicate(timeout=60)
+    assert (script.returncode, talk.splitlines()[-1]) == (130, "stopped; the same command goes on")
+    assert sorted(path.name for path in tmp_path.glob("*.log")) == ["0.log", "1.log"]
 
 
 def test_what_a_kept_study_and_a_kept_judge_ask_for_composes():
