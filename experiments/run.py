@@ -37,11 +37,11 @@ OF_A_RUN = ("config.yaml", "metrics.json", "cost.json")
 RUNNING = set[subprocess.Popen[bytes]]()
 
 
-def module(log: Path, name: str, *arguments: str, threads: int = 1) -> int:
-    """Run a command of the package; one thread, so that jobs side by side do not hold each other up."""
+def module(log: Path, name: str, *arguments: str) -> int:
+    """Run a command of the package on one thread: jobs side by side share the machine, and sums keep an order."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as file:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", name, *arguments]
         # in a session of its own: Ctrl-C in a terminal reaches this script alone, which passes it on once
         job = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
@@ -99,7 +99,7 @@ def study(name: str, settings: Any, further: list[str]) -> list[str]:
     """The downstream study, its segmenters one after the other."""
     output = MADE / name
     arguments = [f"runs=[{MADE / settings.of}]", f"output={output}", *settings.overrides, *further]
-    if module(MADE / f"{name}.log", "src.study", *arguments, threads=os.cpu_count() or 1) != 0:
+    if module(MADE / f"{name}.log", "src.study", *arguments) != 0:
         return [name]
     shutil.copyfile(output / "study.json", KEPT / name / "study.json")
     return [] if report(name) == 0 else [name]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), *ROOT.glob("experiments/*.md")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -21,6 +21,21 @@ def test_a_command_that_is_shown_exists(page: Path):
     modules = set(re.findall(r"python -m (src(?:\.\w+)+)", page.read_text()))
     missing = [name for name in modules if not _exists(ROOT / name.replace(".", "/"))]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_table_that_is_quoted_says_what_the_kept_one_says(page: Path):
+    """Above a quoted table stands, unseen, the path of the one it is taken from, of which it may leave out columns."""
+    for path, quoted in re.findall(r"<!-- (experiments/\S+\.md) -->\n((?:\|.*\n)+)", page.read_text()):
+        kept = _table((ROOT / path).read_text())
+        for row, cells in _table(quoted).items():
+            assert cells.items() <= kept[row].items(), (path, row)
+
+
+def _table(text: str) -> dict[str, dict[str, str]]:
+    """Cells by row and column, of the first table in the text."""
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    return {row[0]: dict(zip(lines[0][1:], row[1:], strict=True)) for row in lines[2:]}
 
 
 def _exists(path: Path) -> bool:
