@@ -21,6 +21,7 @@ from src.callbacks import checkpoint
 from src.callbacks.checkpoint import Interrupted
 from src.errors import UserError
 from src.train import train
+from tests.bad_inputs import refusal
 from tests.conftest import CONF, TINY, config
 
 KID = "kid_efficientnet_lite0"
@@ -271,30 +272,9 @@ def test_an_unreadable_image_ends_training_in_one_line(workers: int, frames: Cal
     assert lines[0].startswith(str(root / "trainA"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["resume={none}"], "no such run folder; check the path"),
-        (["resume={root}"], "not a run folder, config.yaml is missing"),
-        (["resume={torn}"], "not a readable checkpoint"),
-        (["resume={run}", "attention=bam"], "leave out attention=bam or start a new run"),
-    ],
-)
-def test_what_cannot_be_resumed_is_said(
-    arguments: list[str], message: str, finished: tuple[Path, DictConfig], tmp_path: Path
-):
-    torn = tmp_path / "torn"
-    torn.mkdir()
-    (torn / "config.yaml").write_bytes((finished[0] / "config.yaml").read_bytes())
-    (torn / "last.ckpt").write_bytes((finished[0] / "last.ckpt").read_bytes()[:5000])
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root/file").touch()
-    paths = {"none": tmp_path / "none", "root": tmp_path / "root", "torn": torn, "run": finished[0]}
-    done = command("src.train", *(argument.format(**paths) for argument in arguments))
-    assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if message in line]
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "none").exists()
+def test_a_run_goes_on_under_the_settings_it_began_with(finished: tuple[Path, DictConfig]):
+    answer = refusal.run("train", [f"resume={finished[0]}", "attention=bam"])
+    refusal.assert_refused(answer, "leave out attention=bam or start a new run")
 
 
 def test_mixed_precision_keeps_the_loss_finite_and_the_weights_wide(frames: Callable[..., Path], tmp_path: Path):

@@ -24,6 +24,7 @@ from src.translate import chosen, main
 from src.whole_frames import BATCH, translate_images
 from src.whole_frames import translate as translate_files
 from tests import labelled
+from tests.bad_inputs import refusal
 from tests.conftest import CONF, TINY, config
 from tests.video import films
 
@@ -73,8 +74,7 @@ def test_a_single_file_and_the_raw_weights(run: Path, tmp_path: Path):
     write(tmp_path / "a.png", 32, 32)
     for average in ("true", "false"):
         out = tmp_path / average
-        done = translate(f"run={run}", f"input={tmp_path / 'a.png'}", f"output={out}", f"average={average}")
-        assert done.returncode == 0, done.stderr
+        call(f"run={run}", f"input={tmp_path / 'a.png'}", f"output={out}", f"average={average}")
         assert read_image(out / "a.png").shape == (32, 32, 3)
 
 
@@ -169,10 +169,7 @@ def test_a_mistake_is_one_line_and_exit_code_1(run: Path, tmp_path: Path, argume
     (tmp_path / "broken.png").write_bytes(b"no")
     paths = {"run": run, "good": tmp_path / "good", "out": tmp_path / "out"}
     paths["broken"] = tmp_path / "broken.png"
-    done = translate(*(argument.format(**paths) for argument in arguments))
-    assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if message in line]
-    assert "Traceback" not in done.stderr
+    refusal.assert_refused(refusal.run("translate", [argument.format(**paths) for argument in arguments]), message)
     assert not list(tmp_path.glob("out/**/*.*"))
 
 
