@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# on tensors as small as the tests' more threads only wait for each other; also in the commands that tests start
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
@@ -38,12 +40,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """On tensors as small as the tests' more threads only wait for each other."""
-    torch.set_num_threads(1)
 
 
 def config(*overrides: str) -> DictConfig:

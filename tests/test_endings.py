@@ -48,7 +48,7 @@ def settings(root: Path, *own: str) -> list[str]:
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     """In a group of its own, so that a signal may go to all of its processes."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    environment = {**os.environ, **environment}
     command = [sys.executable, "-m", "src.train", *arguments]
     return subprocess.Popen(
         command, cwd=CONF.parent, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

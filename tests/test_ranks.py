@@ -66,7 +66,7 @@ def start_two(jobs: list[dict[str, object]], base: Path) -> list[subprocess.Pope
         subprocess.Popen(
             command,
             cwd=CONF.parent,
-            env={**os.environ, **shared, "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **shared, "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -100,7 +100,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     one_then_two and two_then_one began with the first number of processes and ended with the second.
     """
-    torch.set_num_threads(1)
     base = tmp_path_factory.mktemp("ranks")
     root = write_frames(base / "frames")
     joint, share = (settings(root, f"data.batch_size={size}") for size in (2, 1))
@@ -263,7 +262,7 @@ def sweep(root: Path, folder: Path, *own: str, path: str = "") -> subprocess.Com
     return subprocess.run(
         command("-m", "attention=bam,none", *arguments),
         cwd=CONF.parent,
-        env={**os.environ, "PATH": path + os.environ["PATH"], "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PATH": path + os.environ["PATH"]},
         capture_output=True,
         text=True,
         timeout=600,

@@ -1,7 +1,6 @@
 """The command, the files, and the sweep that leaves them."""
 
 import csv
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,10 +126,7 @@ def sweeping(root: Path, folder: Path, *overrides: str) -> subprocess.Popen[str]
     command = [sys.executable, "-m", "src.train", "-m", *TINY, "data=folders", f"data.root={root}", "data.size=32"]
     command += ["data.samples_per_epoch=2", "data.num_workers=0", "trainer.max_epochs=1", "metrics.scores.seeds=1"]
     command += [f"hydra.sweep.dir={folder}", *overrides]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=CONF.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    return subprocess.Popen(command, cwd=CONF.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def generator_parameters(width: int) -> int:

@@ -20,7 +20,6 @@ from tests.test_train import StopAfter, assert_equal_runs, tiny
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DictConfig]:
     """Folders `whole`, finished, and `stopped` after batch 5 of 12, whose previous checkpoint is of batch 4."""
-    torch.set_num_threads(1)
     base = tmp_path_factory.mktemp("resuming")
     cfg = tiny(
         write_frames(base / "frames"), "method=cyclegan", "method.pool=2", "callbacks.checkpoint.every_n_batches=2"

@@ -9,7 +9,6 @@ import signal
 import sys
 from pathlib import Path
 
-import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
@@ -49,6 +48,5 @@ def run(folder: Path, overrides: list[str], resume: bool, stop: int | None) -> N
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     for job in json.loads(Path(sys.argv[1]).read_text()):
         run(Path(job["folder"]), job["overrides"], job["resume"], job["stop"])

@@ -9,15 +9,6 @@ from src.errors import UserError
 from src.metrics.efficientnet import SIDE, WEIGHTS_SHA256, EfficientNetLite0
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Some 150 small layers: two threads on busy cores wait for each other a hundred times longer than they work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def network() -> EfficientNetLite0:
     return EfficientNetLite0()
