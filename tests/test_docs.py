@@ -32,9 +32,14 @@ def test_a_table_that_is_quoted_says_what_the_kept_one_says(page: Path):
             assert cells.items() <= kept[row].items(), (path, row)
 
 
+def test_the_front_page_quotes_a_table():
+    assert "<!-- experiments/" in (ROOT / "README.md").read_text()
+
+
 def _table(text: str) -> dict[str, dict[str, str]]:
     """Cells by row and column, of the first table in the text."""
-    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    table = text.split("\n\n")[0].splitlines()
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
     return {row[0]: dict(zip(lines[0][1:], row[1:], strict=True)) for row in lines[2:]}
 
 
