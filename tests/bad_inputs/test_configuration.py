@@ -210,11 +210,6 @@ ALONE = [
     ("train", "optimizer.lr=0", r"^optimizer\.lr must be a number > 0, got 0$"),  # the whole way, once for each command
     ("train", "variant=${oc.env:HOME}", "^variant: a configuration takes nothing from the environment"),
     ("train", "-m table1=glob(x*)", r"^table1=glob\(x\*\): matches nothing.*there are bam, cut"),
-    (
-        "train",
-        "-m seed=range(2,2) attention=bam,self",
-        r"^seed=range\(2,2\): matches nothing, so there is no job to run$",
-    ),
     ("prepare", "data=folders", r"^data\.cache must name the folder for the decoded frames"),
     ("evaluate", "fake=b", r"^real has no default; give it: real=\.\.\.$"),
     ("evaluate", "real=a fake=b", "^a: no such folder; check the path$"),
