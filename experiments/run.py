@@ -24,6 +24,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from threading import Event, Lock
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -34,18 +35,20 @@ ROOT = Path(__file__).resolve().parent.parent
 MADE, KEPT = ROOT / "outputs" / "experiments", ROOT / "experiments"
 PANEL = 900  # pixels, the width of a kept panel
 OF_A_RUN = ("config.yaml", "metrics.json", "cost.json")
-RUNNING = set[subprocess.Popen[bytes]]()
+RUNNING, STARTING, STOPPED = set[subprocess.Popen[bytes]](), Lock(), Event()
 
 
 def module(log: Path, name: str, *arguments: str) -> int:
     """Run a command of the package on one thread: jobs side by side share the machine, and sums keep an order."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file:
+    with log.open("a") as file, STARTING:
+        if STOPPED.is_set():
+            return 130
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", name, *arguments]
         # in a session of its own: Ctrl-C in a terminal reaches this script alone, which passes it on once
         job = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
-    RUNNING.add(job)
+        RUNNING.add(job)
     code = job.wait()
     RUNNING.discard(job)
     return code
@@ -135,8 +138,8 @@ def at_once(name: str, jobs: int, calls: dict[str, tuple[Callable[..., int], *tu
     """Make calls, so many at a time, and the table after each; returns the labels of those that failed."""
     failed = []
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(call, *arguments): label for label, (call, *arguments) in calls.items()}
         try:
+            waiting = {pool.submit(call, *arguments): label for label, (call, *arguments) in calls.items()}
             for job in tqdm(as_completed(waiting), total=len(waiting), desc=name, unit="run"):
                 if job.result() != 0:
                     failed.append(waiting[job])
@@ -151,10 +154,13 @@ def at_once(name: str, jobs: int, calls: dict[str, tuple[Callable[..., int], *tu
 
 
 def stop() -> None:
-    """Ask the jobs under way to write a checkpoint and end, and wait for them."""
-    for job in list(RUNNING):
+    """Start no further job; ask those under way to write a checkpoint and end, and wait for them."""
+    with STARTING:
+        STOPPED.set()
+        jobs = list(RUNNING)
+    for job in jobs:
         job.terminate()
-    for job in list(RUNNING):
+    for job in jobs:
         job.wait()
 
 
@@ -189,7 +195,8 @@ def main() -> int:
 
 def until_stopped(command: Callable[[], int]) -> int:
     """Its exit code; Ctrl-C and SIGTERM end the jobs first."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job is started with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         return command()
     except KeyboardInterrupt:

@@ -57,16 +57,18 @@ import pathlib, sys, run
 folder = pathlib.Path({str(tmp_path)!r})
 sys.exit(run.until_stopped(lambda: len(run.at_once("none", 2, {endless}))))
 """
-    script = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=Path(str(run.__file__)).parent, stderr=subprocess.PIPE, text=True
-    )
+    folder = Path(str(run.__file__)).parent
+    script = subprocess.Popen([sys.executable, "-c", program], cwd=folder, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("*.log"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(0.5)
     script.send_signal(number)
-    _, talk = script.communicate(timeout=60)
+    try:
+        _, talk = script.communicate(timeout=60)
+    finally:
+        script.kill()
     assert (script.returncode, talk.splitlines()[-1]) == (130, "stopped; the same command goes on")
     assert sorted(path.name for path in tmp_path.glob("*.log")) == ["0.log", "1.log"]
 
