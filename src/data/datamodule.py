@@ -15,7 +15,7 @@ from src.data.cache import FrameCache
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader
 from src.data.transforms import Fit, Transforms
-from src.data.unpaired import Draws, UnpairedImages
+from src.data.unpaired import Draws, Sample, UnpairedImages
 from src.data.usable import announce
 from src.errors import UserError
 
@@ -111,7 +111,7 @@ class UnpairedData(LightningDataModule):
             raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {whole} batches; raise it")
         return batches
 
-    def train_dataloader(self) -> TimedLoader:
+    def train_dataloader(self) -> TimedLoader[Sample]:
         """This rank's batches, from where training stands; an incomplete last step is dropped."""
         epoch, done = self._position
         rank, count = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

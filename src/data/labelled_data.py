@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.images import Pixels, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
 from src.data.labels import ClassMap, LabelTable
+from src.data.loader import TimedLoader
 from src.data.unpaired import Draw, Draws, in_random_order
 from src.errors import UserError
 
@@ -101,10 +102,10 @@ class LabelledData(LightningDataModule):
         self.num_workers = num_workers
         self._position = (0, 0)
 
-    def train_dataloader(self) -> DataLoader[LabelledSample]:
+    def train_dataloader(self) -> TimedLoader[LabelledSample]:
         """Batches from where training stands; an incomplete last one is dropped."""
         epoch, done = self._position
-        return DataLoader(
+        return TimedLoader(
             self.images,
             batch_size=self.batch_size,
             sampler=Draws(len(self.images), epoch=epoch, start=done),

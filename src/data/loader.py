@@ -2,16 +2,22 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
 
 from src import ranks
-from src.data.unpaired import Sample
+
+T = TypeVar("T")
+LAST_BREATH = 10.0  # seconds between the end of a process's connections and its own; 0.1 on an idle machine
 
 
-class TimedLoader(DataLoader[Sample]):
-    """Counts in `waited` the seconds this rank waited for batches; ends on all ranks when one cannot read an image."""
+class TimedLoader(DataLoader[T]):
+    """Counts in `waited` the seconds this rank waited for batches; ends on all ranks when one cannot read an image.
+
+    Raises RuntimeError ("DataLoader worker ...") when a process that reads images dies, as DataLoader does.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -21,10 +27,23 @@ class TimedLoader(DataLoader[Sample]):
         """As DataLoader."""
         batches = super().__iter__()
         while True:
-            with ranks.shared_failure():
+            with ranks.shared_failure(), _death_awaited():
                 started = time.monotonic()
                 batch = next(batches, None)
                 self.waited += time.monotonic() - started
             if batch is None:
                 return
             yield batch
+
+
+@contextmanager
+def _death_awaited() -> Iterator[None]:
+    """Give PyTorch the time to learn that the process has died whose connection has ended.
+
+    Its handler of SIGCHLD says so by a RuntimeError, which would else come out of whatever runs a moment later.
+    """
+    try:
+        yield
+    except (ConnectionError, EOFError):
+        time.sleep(LAST_BREATH)  # the handler's error ends it
+        raise

@@ -13,9 +13,9 @@ from src.video.film import ACCURATE, BT709, Film
 from src.video.names import KEPT
 from src.video.pyav import av
 
-QUALITY = {"crf": "16", "preset": "medium", "bf": "0", "threads": "1"}
-"""libx264: visually lossless. No frames out of order, so that times stay as they are; one thread, for with several two
-runs differed by bits on a busy machine."""
+QUALITY = {"crf": "16", "preset": "medium", "bf": "0", "threads": "1", "mbtree": "0"}
+"""libx264: visually lossless. No frames out of order, so that times stay as they are. One thread and no macroblock
+tree, for with either two runs differed by bits now and then."""
 _LIMITED = 1  # range of values, in FFmpeg's numbers
 
 

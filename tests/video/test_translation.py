@@ -187,8 +187,8 @@ def test_a_film_turned_askew_is_refused(matrix, tmp_path: Path):
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_the_same_film_gives_the_same_file(name: str, tmp_path: Path):
     source = films.write(tmp_path / name, films.moving(12))
-    first = translated(source).read_bytes()
-    assert translated(source).read_bytes() == first
+    # 40 times: with x264's macroblock tree one in fifteen differed
+    assert len({translated(source).read_bytes() for _ in range(40)}) == 1
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
