@@ -14,8 +14,7 @@ COMMANDS = sorted(
 )
 
 
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "flag"), [("train", "-h"), *((command, "--help") for command in COMMANDS)])
 def test_help_comes_without_the_heavy_imports(command: str, flag: str):
     line = [sys.executable, "-X", "importtime", "-m", f"src.{command}", flag]
     done = subprocess.run(line, cwd=SRC.parent, capture_output=True, text=True)
