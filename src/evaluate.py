@@ -3,6 +3,7 @@
 python -m src.evaluate real=a/ fake=b/
 """
 
+from src.arithmetic import arithmetic
 from src.help import answer_help
 
 if __name__ == "__main__":
@@ -73,8 +74,8 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         "floor": "every second real image against the others",
         "real_digest": content_key(real_files, {})[:12],
         "fake_digest": content_key(fake_files, {})[:12],
-        "device": where.type,
         "commit": git_commit(),
+        "arithmetic": arithmetic(where),
     }
     _show(metrics, protocol, scores)
     return {"metrics": dict(metrics), "protocol": protocol}

@@ -21,6 +21,7 @@ from torch import nn
 from tqdm import tqdm
 
 from src import costs, fitting, launch, limits, naming, resuming, run_metrics, runs, schema, segmenter_runs
+from src.arithmetic import arithmetic
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
 from src.commit import git_commit
@@ -103,6 +104,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         "seed": config.seed,
         "batches": module.batches,
         "commit": commit,
+        "arithmetic": arithmetic(trainer.strategy.root_device),
     }
     costs.save(folder, {"seconds": round(module.seconds(), 1)})  # before the scores: where they are, it is finished
     run_metrics.save(folder, metrics, protocol)

@@ -21,6 +21,7 @@ from rich.table import Table
 from torch import nn
 
 from src import costs, fitting, launch, limits, naming, resuming, run_files, run_metrics, runs, schema
+from src.arithmetic import arithmetic
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
@@ -137,6 +138,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "batches": module.batches,
         "epochs": trainer.current_epoch,
         "commit": commit,
+        "arithmetic": arithmetic(where),
         "parameters": parameters_by_part(method),
         **initial.protocol(),
     }

@@ -62,7 +62,7 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
     }
     content = json.loads((folder / "metrics.json").read_text())
     assert {"miou", "accuracy", "iou/road", "iou/sky"} <= set(content["metrics"])
-    wanted = {"n_train", "n_test", "train_digest", "test_digest", "seed", "batches", "commit"}
+    wanted = {"n_train", "n_test", "train_digest", "test_digest", "seed", "batches", "commit", "arithmetic"}
     assert wanted <= set(content["protocol"])
     assert (content["protocol"]["n_train"], content["protocol"]["n_test"], content["protocol"]["batches"]) == (5, 2, 6)
 

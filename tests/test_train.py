@@ -88,7 +88,8 @@ def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, 
     # real against real is two sets of two, so there are no subsets to draw
     assert set(content["metrics"]) == expected - {"kid_efficientnet_lite0_std_floor"}
     wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}
-    assert wanted | {"commit", "data_digest"} <= set(content["protocol"])
+    assert wanted | {"commit", "arithmetic", "data_digest"} <= set(content["protocol"])
+    assert content["protocol"]["arithmetic"].endswith(f"x{torch.get_num_threads()}")
     cost = json.loads((finished[0] / "cost.json").read_text())
     assert set(cost) == {"seconds", "seconds_per_step", "peak_process_bytes"}
     assert content["protocol"]["batches"] == 12

@@ -8,7 +8,7 @@ from src.errors import UserError
 from src.table.collect import Run
 
 # what a run has of its own; the table gives it a place elsewhere
-OWN = ("seed", "commit", "ranks", "parameters")
+OWN = ("seed", "commit", "ranks", "parameters", "arithmetic")
 NAMED = 3
 
 
@@ -42,15 +42,16 @@ def readable(value: object) -> str:
 
 
 def described(protocol: Mapping[str, Any], runs: Sequence[Run]) -> str:
-    """One paragraph: seeds, commits and the shared protocol, every entry under its own name."""
+    """One paragraph: what `entries` holds, every entry under its own name."""
     return "; ".join(f"{key}: {value}" for key, value in entries(protocol, runs).items()) + "."
 
 
 def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
-    """Seeds, commits and the shared protocol as text, by name."""
+    """Seeds, commits, what the last bits follow from, and the shared protocol as text, by name."""
     own = {
         "seeds": ", ".join(str(seed) for seed in sorted({run.seed for run in runs})),
         "commit": ", ".join(commits(runs)),
+        **({"arithmetic": " or ".join(kinds)} if (kinds := _kinds(runs)) else {}),
     }
     return {key: readable(value) for key, value in {**own, **protocol}.items()}
 
@@ -58,6 +59,10 @@ def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
 def commits(runs: Sequence[Run]) -> list[str]:
     """Of the code that trained the runs, sorted."""
     return sorted({str(run.protocol.get("commit", "unknown")) for run in runs})
+
+
+def _kinds(runs: Sequence[Run]) -> list[str]:
+    return sorted({str(run.protocol["arithmetic"]) for run in runs if "arithmetic" in run.protocol})
 
 
 def _own(key: str) -> bool:

@@ -196,6 +196,9 @@ def test_what_a_run_has_of_its_own_is_no_difference_but_commits_are_told(sweep: 
     found = table(sweep)
     assert "Warning: the runs are of different commits: c1, c2." in found.notes
     assert "seeds: 0, 1, 2, 3, 4, 7; commit: c1, c2; n_fake: 8" in found.protocol
+    for row, kind in (("gpu", "torch 2, H100"), ("laptop", "torch 2, cpu x2")):
+        write_run(sweep / row, row, 0, {"fid": 1.0}, protocol={"arithmetic": kind})
+    assert "commit: c1, c2; arithmetic: torch 2, H100 or torch 2, cpu x2; n_fake" in table(sweep).protocol
 
 
 def test_unfinished_runs_are_named(sweep: Path):
