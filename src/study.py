@@ -82,7 +82,8 @@ def study(config: schema.StudyConfig) -> str:
     sets = list(_sets(config, listed, source, output / "sets", real_train))
     if len({one.name for one in sets}) != len(sets):
         raise UserError("runs: two of them have the same name; give one folder that holds both")
-    cells, watched, protocol = [], "", dict[str, object]()
+    cells, watched, segmenter, commits = [], "", "", set[str]()
+    protocol = dict[str, object]()
     for one in sets:
         folder = one.write()
         train_digest = digest(labelled_set(str(folder), "train", "data"))
@@ -90,12 +91,16 @@ def study(config: schema.StudyConfig) -> str:
             sets_and_seed = [f"train={folder}", f"test={real_test}", f"seed={seed}"]
             composed = compose("segment", [*sets_and_seed, *config.segment])
             watched = str(composed.labels.watched)
+            chosen = composed.segmenter
+            segmenter = f"{chosen.architecture}, encoder {chosen.encoder} from {chosen.weights or 'random numbers'}"
             where = output / "segmenters" / one.name / f"seed-{seed}"
             print(f"{one.row}, seed {seed}: {where}", file=sys.stderr)
             metrics, protocol = _trained(composed, where, {"train": train_digest, "test": digest(tests)})
+            commits.add(str(protocol["commit"]))
             cells.append(Cell(one.row, one.translator, seed, metrics))
     shared = ("n_test", "test_digest", "score", "frames", "batches")
     common: dict[str, object] = {key: protocol[key] for key in shared}
+    common |= {"segmenter": segmenter, "commit": ", ".join(sorted(commits))}
     common |= {"seeds": list(config.seeds), "segment": " ".join(config.segment) or "defaults"}
     common |= {"paired": True} if config.paired else {}
     common |= {"source_digest": digest(source), "source_frames": len(source)}

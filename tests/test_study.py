@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from src import schema, translate
+from src.commit import git_commit
 from src.data.labelled import labelled_set
 from src.errors import UserError
 from src.study import study
@@ -79,6 +80,7 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     assert done.stdout == (tmp_path / "table.md").read_text()
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
     assert rows == ["trained on", "---", "raw source", "colour transfer (Reinhard)", "cut", "real (oracle)"]
+    assert f"segmenter: unet, encoder tu-test_resnet from random numbers; commit: {git_commit()};" in done.stdout
     cells = sorted((tmp_path / "segmenters").glob("*/seed-*/metrics.json"))
     assert len(cells) == 4
     assert {"study.json", "table.md", "table.csv", "table.tex", "sets", "segmenters"} == {
