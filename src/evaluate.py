@@ -3,7 +3,6 @@
 python -m src.evaluate real=a/ fake=b/
 """
 
-from src.arithmetic import arithmetic
 from src.help import answer_help
 
 if __name__ == "__main__":
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from src import runs, schema
 from src.accelerator import device
+from src.arithmetic import arithmetic
 from src.command import entry
 from src.commit import git_commit
 from src.data.images import find_images, read_image, shortest_side
