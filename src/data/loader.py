@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
+from torch.utils.data._utils.signal_handling import _error_if_any_worker_fails
 
 from src import ranks
 
@@ -45,5 +46,8 @@ def _death_awaited() -> Iterator[None]:
     try:
         yield
     except (ConnectionError, EOFError):
-        time.sleep(LAST_BREATH)  # the handler's error ends it
+        deadline = time.monotonic() + LAST_BREATH
+        while time.monotonic() < deadline:
+            _error_if_any_worker_fails()  # what the handler calls, which another handler may have replaced
+            time.sleep(0.05)
         raise
