@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from torch._C import _error_if_any_worker_fails
 from torch.utils.data import DataLoader
-from torch.utils.data._utils.signal_handling import _error_if_any_worker_fails
 
 from src import ranks
 
