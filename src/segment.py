@@ -80,7 +80,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     trainer = fitting.build(config, folder, [last])
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
     if start is not None:
-        check_fits(start, module)
+        check_fits(start, module, data)
     if not resume:
         runs.save_config(folder, config)
     fitting.fit(trainer, module, data, last, start)

@@ -104,7 +104,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if start is None:  # refused before other processes are started
         module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
     else:
-        check_fits(start, module)
+        check_fits(start, module, data)
     if not resume and trainer.is_global_zero:
         runs.save_config(folder, config)
         if data.domains.skipped:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,28 @@ def test_a_run_that_ended_before_it_was_scored_is_scored_on_resuming(finished: t
         (tmp_path / name).write_bytes((whole / name).read_bytes())
     segment(cfg, tmp_path, resume=True)
     assert_equal_runs(whole, tmp_path)
+
+
+def test_a_stopped_run_goes_on_where_its_set_was_moved_but_not_with_another(
+    root: Path, finished: tuple[Path, DictConfig], tmp_path: Path
+):
+    whole, cfg = finished
+    shutil.copytree(root, tmp_path / "moved")
+    cfg = cfg.copy()
+    cfg.train = str(cfg.train).replace(str(root), str(tmp_path / "moved"))
+    assert cfg.train != finished[1].train
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("config.yaml", "last.ckpt"):
+        (folder / name).write_bytes((whole / name).read_bytes())
+    image = min((tmp_path / "moved" / "playing_for_data" / "images").rglob("*.png"))
+    content = image.read_bytes()
+    image.write_bytes(content + b"\0")
+    with pytest.raises(UserError, match=r"last\.ckpt: the training files are not those that the run began with"):
+        segment(cfg, folder, resume=True)
+    image.write_bytes(content)
+    segment(cfg, folder, resume=True)
+    assert (folder / "metrics.json").read_bytes() == (whole / "metrics.json").read_bytes()
 
 
 def test_plain_folders_another_table_and_another_network(tmp_path: Path):

@@ -102,6 +102,11 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     cells_of = [line.split("|") for line in paired.splitlines() if line.startswith("| ")]
     counts = {cells[1].strip(): cells[2].strip() for cells in cells_of}
     assert (counts["raw source"], counts["cut"]) == ("2 seeds", "1 seed")
+    moved = tmp_path.with_name("moved")
+    tmp_path.rename(moved)
+    elsewhere = [argument.replace(str(tmp_path), str(moved)) for argument in arguments]
+    assert studied(*elsewhere) == done.stdout
+    moved.rename(tmp_path)
     with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
         studied(*arguments, "segment=['data.size=64']")
 

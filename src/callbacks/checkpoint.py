@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from lightning import LightningModule, Trainer
@@ -142,9 +142,21 @@ def _is_used(number: signal.Signals) -> bool:
     return _in_slurm() or callable(signal.getsignal(number))
 
 
-def check_fits(path: Path, module: LightningModule) -> None:
-    """Raise UserError if a checkpoint is of another network than the module's."""
-    saved = torch.load(path, map_location="meta", weights_only=True)["state_dict"]
+class Remembered(Protocol):
+    """Data whose state in a checkpoint names the files it was trained on.
+
+    Attributes:
+        files: fingerprint of the training files, as they are now.
+    """
+
+    @property
+    def files(self) -> str: ...
+
+
+def check_fits(path: Path, module: LightningModule, data: Remembered) -> None:
+    """Raise UserError if a checkpoint is of another network than the module's, or of other training files."""
+    checkpoint = torch.load(path, map_location="meta", weights_only=True)
+    saved = checkpoint["state_dict"]
     built = module.state_dict()
     differing = [
         name
@@ -153,6 +165,12 @@ def check_fits(path: Path, module: LightningModule) -> None:
     ]
     if differing:
         raise UserError(f"{path}: does not fit the configuration beside it ({differing[0]} differs); start a new run")
+    # checkpoints of earlier versions name no files
+    if checkpoint.get(type(data).__qualname__, {}).get("files", data.files) != data.files:
+        raise UserError(
+            f"{path}: the training files are not those that the run began with (names, sizes or number differ); "
+            "bring them back or start a new run"
+        )
 
 
 class WholeFileIO(TorchCheckpointIO):

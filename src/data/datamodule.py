@@ -4,7 +4,9 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import LightningDataModule
@@ -12,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from src import ranks
 from src.data.cache import FrameCache
+from src.data.fingerprint import fingerprint
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader
 from src.data.transforms import Fit, Transforms
@@ -78,9 +81,15 @@ class UnpairedData(LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Fill the cache, on every rank: those that come later wait for the first and find the frames there."""
+        _ = self.files  # of now, whatever becomes of the folder
         if self.cache is not None:
             with ranks.shared_failure():
                 self.cache.prepare([*self.domains.x_train, *self.domains.y_train])
+
+    @cached_property
+    def files(self) -> str:
+        """Fingerprint of the training files."""
+        return fingerprint([*self.domains.x_train, *self.domains.y_train])
 
     def images_per_step(self, ranks: int) -> int:
         """Images of a domain that a step sees, over all ranks; a resumed run keeps the number it began with.
@@ -126,16 +135,16 @@ class UnpairedData(LightningDataModule):
             worker_init_fn=leave_signals_to_the_parent,
         )
 
-    def state_dict(self) -> dict[str, int]:
-        """Where training stands: the epoch, the samples of it that are done and those of a step, over all ranks."""
+    def state_dict(self) -> dict[str, Any]:
+        """Where training stands: the epoch, its samples that are done, those of a step over all ranks, the files."""
         assert self.trainer is not None
         batches = self.trainer.lightning_module.batches
         assert isinstance(batches, int)
         epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
         step = self.images_per_step(self.trainer.world_size)
-        return {"epoch": epoch, "samples": batch * step, "images_per_step": step}
+        return {"epoch": epoch, "samples": batch * step, "images_per_step": step, "files": self.files}
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there; called before the first batch is asked for."""
         self._position = (state_dict["epoch"], state_dict["samples"])
         self._step = state_dict["images_per_step"]

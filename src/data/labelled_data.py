@@ -1,7 +1,8 @@
 """The data of a segmenter's training under Lightning: every draw a pure function of (seed, epoch, index)."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from functools import cached_property
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
+from src.data.fingerprint import fingerprint
 from src.data.images import Pixels, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
@@ -102,6 +104,15 @@ class LabelledData(LightningDataModule):
         self.num_workers = num_workers
         self._position = (0, 0)
 
+    def setup(self, stage: str | None = None) -> None:
+        """Look at the files as they are now."""
+        _ = self.files
+
+    @cached_property
+    def files(self) -> str:
+        """Fingerprint of the training files."""
+        return fingerprint(path for frame in self.images.frames for path in (frame.image, frame.labels))
+
     def train_dataloader(self) -> TimedLoader[LabelledSample]:
         """Batches from where training stands; an incomplete last one is dropped."""
         epoch, done = self._position
@@ -116,15 +127,15 @@ class LabelledData(LightningDataModule):
             worker_init_fn=leave_signals_to_the_parent,
         )
 
-    def state_dict(self) -> dict[str, int]:
-        """Where training stands: the epoch, and how many of its samples were trained on."""
+    def state_dict(self) -> dict[str, Any]:
+        """Where training stands: the epoch, how many of its samples were trained on, and the files."""
         assert self.trainer is not None
         batches = self.trainer.lightning_module.batches
         assert isinstance(batches, int)
         epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
-        return {"epoch": epoch, "samples": batch * self.batch_size}
+        return {"epoch": epoch, "samples": batch * self.batch_size, "files": self.files}
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there; called before the first batch is asked for."""
         self._position = (state_dict["epoch"], state_dict["samples"])
 

@@ -168,6 +168,22 @@ def test_a_checkpoint_of_another_network_is_not_continued(change: dict[str, Any]
     }
 
 
+def test_a_run_is_not_continued_with_other_frames(spoilt: Path, frames: Path):
+    (spoilt / "metrics.json").unlink()
+    before = listing(spoilt)
+    gone = max((frames / "trainB").iterdir())
+    content = gone.read_bytes()
+    gone.unlink()
+    try:
+        message = r"last\.ckpt: the training files are not those that the run began with .*or start a new run$"
+        assert_refused(run("train", [f"resume={spoilt}"]), message)
+    finally:
+        gone.write_bytes(content)
+    assert {path: seen for path, seen in listing(spoilt).items() if "logs" not in path} == {
+        path: seen for path, seen in before.items() if "logs" not in path
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
