@@ -27,7 +27,8 @@ class Cost(Callback):
         self._memory: dict[str, float] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the peaks of earlier jobs in this process."""
+        """Forget the peaks of earlier jobs in this process, and start the clock: a resumed epoch does not start."""
+        self._mark = time.perf_counter()
         if pl_module.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(pl_module.device)
         elif not _reset_peak():

@@ -1,6 +1,7 @@
 """Seconds a step and peak memory, measured on a trainer that does next to nothing."""
 
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -33,24 +34,46 @@ class Dawdle(Callback):
         time.sleep(BETWEEN)
 
 
-def trained(measured: Cost, tmp_path) -> dict[str, object]:
+class Keep(Callback):
+    """Writes a checkpoint in the middle of an epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (0, 2):
+            trainer.save_checkpoint(self.path)
+
+
+def trained(measured: Cost, tmp_path, *others: Callback, start: Path | None = None) -> dict[str, object]:
     trainer = Trainer(
         max_epochs=2,
         accelerator="cpu",
-        callbacks=[measured, Dawdle()],
+        callbacks=[measured, Dawdle(), *others],
         default_root_dir=tmp_path,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Sleeper(), DataLoader(range(5), batch_size=1))
+    trainer.fit(Sleeper(), DataLoader(range(5), batch_size=1), ckpt_path=start, weights_only=True)
     return measured.measured()
 
 
 def test_a_step_takes_what_it_sleeps_and_pictures_between_epochs_do_not_count(tmp_path):
     found = trained(Cost(), tmp_path)
     assert STEP <= found["seconds_per_step"] < STEP + BETWEEN / 5  # a fifth of a pause: a busy machine, yet no pause
+
+
+def test_a_step_takes_as_long_in_a_run_that_goes_on_in_mid_epoch(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    checkpoint = tmp_path / "middle.ckpt"
+    trained(Cost(), tmp_path, Keep(checkpoint))
+    now = time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: now() + 1e6)  # a machine that has been up for days
+    resumed = Cost()
+    found = trained(resumed, tmp_path, start=checkpoint)
+    assert resumed._steps == 7
+    assert STEP <= found["seconds_per_step"] < STEP + BETWEEN / 5
 
 
 def test_peak_memory_is_this_runs_own(tmp_path):
