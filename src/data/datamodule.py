@@ -1,7 +1,5 @@
 """The data of a run under Lightning: streams unpaired batches, resumes at any sample, lists the validation frames."""
 
-import hashlib
-import os
 import signal
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -154,21 +152,8 @@ class UnpairedData(LightningDataModule):
 
         They cover the content of the validation frames, and names and sizes of the others.
         """
-        sha = hashlib.sha256()
-        for files, whole in (
-            (self.domains.x_val, True),
-            (self.domains.y_val, True),
-            (self.domains.x_train, False),
-            (self.domains.y_train, False),
-        ):
-            for path in files:
-                try:
-                    sha.update(os.fsencode(f"{path.name} {path.stat().st_size}\n"))
-                    if whole:
-                        sha.update(path.read_bytes())
-                except FileNotFoundError:
-                    raise UserError(f"{path}: the image is gone; was the folder changed meanwhile?") from None
-        return sha.hexdigest()[:12]
+        domains = self.domains
+        return fingerprint([*domains.x_train, *domains.y_train], read=[*domains.x_val, *domains.y_val])
 
 
 def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Tells whether the files of a set are still those that a run began with, without reading them."""
+"""Tells whether the files of a set are those of another time or place."""
 
 import hashlib
 import os
@@ -8,15 +8,22 @@ from pathlib import Path
 from src.errors import UserError
 
 
-def fingerprint(files: Iterable[Path]) -> str:
-    """Twelve hex digits of the files' names and sizes, in their order; the folders they lie in may be others.
+def fingerprint(files: Iterable[Path], *, read: Iterable[Path] = ()) -> str:
+    """Twelve hex digits of names and sizes, in their order; the folders they lie in may be others.
+
+    Args:
+        files: whose content is not looked at.
+        read: files whose content counts too; they come first.
 
     Raises UserError if a file is gone.
     """
     sha = hashlib.sha256()
-    for path in files:
-        try:
-            sha.update(os.fsencode(f"{path.name} {path.stat().st_size}\n"))
-        except FileNotFoundError:
-            raise UserError(f"{path}: the image is gone; was the folder changed meanwhile?") from None
+    for paths, whole in ((read, True), (files, False)):
+        for path in paths:
+            try:
+                sha.update(os.fsencode(f"{path.name} {path.stat().st_size}\n"))
+                if whole:
+                    sha.update(path.read_bytes())
+            except FileNotFoundError:
+                raise UserError(f"{path}: the image is gone; was the folder changed meanwhile?") from None
     return sha.hexdigest()[:12]
