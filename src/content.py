@@ -30,10 +30,10 @@ from src.errors import UserError, did_you_mean
 from src.files import write
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
+from src.networks.any_size import translate_images
 from src.pictures import outlines
 from src.run_files import CONTENT, CONTENT_PICTURE
 from src.training_set import domains
-from src.whole_frames import translate_images
 
 PREFIX = "content_"
 

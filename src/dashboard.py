@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from src import schema
 from src.command import entry
 from src.errors import UserError, did_you_mean
-from src.metrics.direction import higher_is_better
+from src.metrics.direction import better
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2.interface import PanelTypes
@@ -57,7 +57,7 @@ def dashboard(entity: str, project: str, scores: Sequence[str]) -> "Workspace":
     bars: list[PanelTypes] = []
     curves: list[PanelTypes] = []
     for score in scores:
-        title = f"{score} ({'higher' if higher_is_better(score) else 'lower'} is better)"
+        title = f"{score} ({better(score)} is better)"
         bars.append(
             wr.BarPlot(
                 title=title, metrics=[score], groupby=variant, groupby_aggfunc="mean", groupby_rangefunc="stddev"

@@ -38,7 +38,7 @@ from src.methods.base import Method
 from src.methods.parts import parameters_by_part
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
-from src.networks.generator import Decoder, Encoder
+from src.networks.generator import Decoder, Encoder, Generator
 from src.tracking.run import log_scores
 from src.tracking.session import finished
 from src.validation import Validation
@@ -90,6 +90,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     initial = InitialWeights()
     if start is None and config.method.get(runs.INIT_FROM) is not None:
         launch.say(initial.take(method, Path(config.method[runs.INIT_FROM])))
+    if start is None and _aligns(method):
+        method.fit_colours(*data.colours)
     _demand_room(method, data.transforms.height, data.transforms.width)
     if config.compile:
         _compile(method)
@@ -121,6 +123,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         metrics = validation.score(average, output=folder / run_files.IMAGES / "translated", per_image=per_image)
         for scores_during in during:
             metrics |= scores_during.best(trainer.current_epoch, metrics)
+        metrics |= validation.own_size(average)
         raw = validation.score(method.translator().to(where))
         metrics |= {f"{name}_raw": value for name, value in raw.items()} | validation.references(where)
     if not trainer.is_global_zero:
@@ -162,6 +165,11 @@ def _demand_room(method: Method[Any], height: int, width: int) -> None:
                 f"got {height}x{width}; lower it or raise data.size"
             )
     method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
+
+
+def _aligns(method: Method[Any]) -> bool:
+    translator = method.translator()
+    return isinstance(translator, Generator) and translator.architecture.align
 
 
 def _compile(method: nn.Module) -> None:

@@ -1,6 +1,7 @@
 """The validation frames of a run: translated by a network, scored against the real ones."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from os.path import commonpath
 from pathlib import Path
 
@@ -8,15 +9,23 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from src.data.colour_transfer import transfer_colours
 from src.data.datamodule import UnpairedData, spaced
 from src.data.images import Pixels, read_image, write_image
 from src.data.transforms import to_pixels, to_tensor
+from src.data.unpaired import in_random_order
 from src.errors import UserError
-from src.metrics.image_set import ImageSet
+from src.metrics.image_set import ImageSet, to_bytes
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
-from src.metrics.shards import rank, ranks, share, to_first
+from src.metrics.shards import from_first, rank, ranks, share, to_first
+from src.metrics.sharpness import laplacian_deviation
+from src.networks.any_size import translate_images
+from src.networks.colour import ColourAlignment
 from src.ranks import shared_failure
+
+OWN = 16
+"""Frames a domain whose sharpness is measured at their own size."""
 
 
 class Validation:
@@ -32,6 +41,7 @@ class Validation:
     """
 
     def __init__(self, data: UnpairedData, scores: Scores, limit: int | float) -> None:
+        self.data = data
         self.transforms = data.transforms
         self.scores = scores
         self.x_files = spaced(data.domains.x_val, limit)
@@ -64,22 +74,58 @@ class Validation:
         return self.scores(images, real, where)
 
     def references(self, where: torch.device) -> dict[str, float]:
-        """The same scores for what needs no network: `*_source`, untranslated; `*_floor`, real against real.
+        """The same scores for what learns nothing.
 
-        The floor needs two sets of two images, and is left out below four real ones.
+        `*_source`: untranslated; `*_transfer`: each frame with the colours of a training photograph (Reinhard);
+        `*_aligned`: with those of all of them, as `generator.align` does; `*_floor`: real against real, which needs
+        two sets of two images, and is left out below four real ones.
         """
         real = self._real(where)
-        source = self._gather("source", self.x_files, where)
-        references = {f"{name}_source": value for name, value in self.scores.again(source, real, where).items()}
+        sets = {
+            "source": self._gather("source", self.x_files, where),
+            "transfer": self._gather("transfer", self.x_files, where, self._transferred, self.data.files),
+            "aligned": self._gather("aligned", self.x_files, where, self._aligned, self.data.files),
+        }
+        references = {
+            f"{name}_{suffix}": value
+            for suffix, images in sets.items()
+            for name, value in self.scores.again(images, real, where).items()
+        }
         if len(real) >= 4:
             references |= {f"{name}_floor": value for name, value in self.scores.floor(real, where).items()}
         return references
+
+    def own_size(self, network: nn.Module) -> dict[str, float]:
+        """Sharpness of G(x) and of x over that of real frames, all at the size of their files; a few of each.
+
+        Computed by the first rank and given to all.
+        """
+        return from_first(lambda: self._own_size(network), next(network.parameters()).device)
+
+    def _own_size(self, network: nn.Module) -> dict[str, float]:
+        parameter = next(network.parameters())
+        found: dict[str, list[Tensor]] = {"output": [], "source": [], "real": []}
+        for path in spaced(self.x_files, OWN):
+            source = to_tensor(read_image(path))
+            output = translate_images(network, source[None].to(parameter.device, parameter.dtype))[0]
+            found["output"].append(laplacian_deviation(to_bytes(output)).cpu())
+            found["source"].append(laplacian_deviation(to_bytes(source)))
+        for path in spaced(self.y_files, OWN):
+            found["real"].append(laplacian_deviation(to_bytes(to_tensor(read_image(path)))))
+        mean = {name: float(torch.stack(values).mean()) for name, values in found.items()}
+        return {
+            "sharpness_own": mean["output"] / mean["real"],
+            "sharpness_own_source": mean["source"] / mean["real"],
+        }
 
     def protocol(self) -> dict[str, object]:
         """How the scores were computed."""
         return {
             **self.scores.protocol(len(self.x_files), len(self.y_files)),
             "floor": "every second real frame against the others",
+            "transfer": "Reinhard, in L*a*b*, the colours of a random training photograph a frame",
+            "aligned": "mean and deviation of each channel of RGB, of the training sets",
+            "sharpness_own": f"of at most {OWN} frames a domain, evenly spaced, at the files' own size",
             "frames": f"whole, resized to training size by data.fit={self.transforms.fit}, antialiased",
         }
 
@@ -87,14 +133,39 @@ class Validation:
         with shared_failure():  # ranks read as many frames, one after the other
             return self.transforms.validation(read_image(path))
 
+    def _aligned(self, path: Path) -> Tensor:
+        with torch.no_grad():
+            aligned: Tensor = self._alignment(self._read(path))
+            return aligned
+
+    @cached_property
+    def _alignment(self) -> ColourAlignment:
+        alignment = ColourAlignment()
+        alignment.fit(*self.data.colours)
+        return alignment
+
+    def _transferred(self, path: Path) -> Tensor:
+        like = in_random_order(self.data.domains.y_train, self.x_files.index(path), 0, 1)
+        with shared_failure():
+            colours = self.transforms.to_size(read_image(like))
+        return to_tensor(transfer_colours(to_pixels(self._read(path)), colours))
+
     def _real(self, where: torch.device) -> ImageSet:
         return self._gather("real", self.y_files, where)
 
-    def _gather(self, name: str, files: Sequence[Path], where: torch.device) -> ImageSet:
+    def _gather(
+        self,
+        name: str,
+        files: Sequence[Path],
+        where: torch.device,
+        read: Callable[[Path], Tensor] | None = None,
+        further: str = "",
+    ) -> ImageSet:
+        """A set that the next job has too; `further` says what `read` depends on beside the file."""
         if name not in self._gathered:
-            how = f"{self.transforms.fit} {self.transforms.height}x{self.transforms.width} {self.transforms.load}"
+            how = " ".join(map(str, (*self.transforms.sizing, name if read else "", further)))
             gather = self.scores.gather_files
-            self._gathered[name] = gather(files, self._read, where, name=name, preparation=how)
+            self._gathered[name] = gather(files, read or self._read, where, name=name, preparation=how)
         return self._gathered[name]
 
     @torch.no_grad()

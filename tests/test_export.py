@@ -31,6 +31,7 @@ from tests.released import Released
 
 FORMATS = {"onnx": "g.onnx", "torchscript": "g.pt", "safetensors": "g.safetensors"}
 FLAVOURS = {"cut": [], "cyclegan": ["method=cyclegan_original"], "six": ["generator.blocks=6", "generator.blur=up"]}
+FLAVOURS["residual"] = ["generator.output=residual", "generator.align=true"]
 ODD = ((1, 3, 8, 36), (3, 3, 44, 12), (2, 3, 20, 20))
 
 

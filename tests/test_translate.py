@@ -19,9 +19,9 @@ from src.frame_jobs import plan
 from src.made import MANIFEST
 from src.modules.average import WeightAverage
 from src.networks import strips
+from src.networks.any_size import BATCH, translate_images
 from src.networks.generator import Generator
 from src.translate import chosen, main
-from src.whole_frames import BATCH, translate_images
 from src.whole_frames import translate as translate_files
 from tests import labelled
 from tests.bad_inputs import refusal

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ from lightning.pytorch.utilities import rank_zero_only
 from src import ranks
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
+from src.data.images import read_image
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader
-from src.data.transforms import Fit, Transforms
+from src.data.transforms import Fit, Transforms, to_tensor
 from src.data.unpaired import Draws, Sample, UnpairedImages
 from src.data.usable import announce
 from src.errors import UserError
+from src.networks.colour import Colours, colours_of
 
 PATIENCE = 300  # seconds a process that reads images outlives SIGTERM
+COLOURS = 256
+"""Frames of a domain that its colour statistics are taken from."""
 MOST_WORKERS = 256
 """Processes; more of them exhaust a machine before they read a frame."""
 
@@ -36,6 +41,8 @@ class UnpairedData(LightningDataModule):
         fit: see Transforms.
         load_scale: see Transforms.
         flip: see Transforms.
+        load: see Transforms.
+        like_places: see Transforms.
         batch_size: images a domain, step and rank.
         samples_per_epoch: draws an epoch; None is the size of the larger domain.
         num_workers: processes that read images; 0 reads in the training process.
@@ -59,6 +66,8 @@ class UnpairedData(LightningDataModule):
         num_workers: int,
         cache: str | None,
         seed: int,
+        load: int | None = None,
+        like_places: float | None = None,
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("samples_per_epoch", samples_per_epoch)):
@@ -66,7 +75,9 @@ class UnpairedData(LightningDataModule):
                 raise UserError(f"data.{name} must be >= 1, got {value}")
         if not 0 <= num_workers <= MOST_WORKERS:
             raise UserError(f"data.num_workers must lie in [0, {MOST_WORKERS}], got {num_workers}")
-        self.transforms = Transforms(size=size, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip)
+        self.transforms = Transforms(
+            size=size, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip, load=load, like_places=like_places
+        )
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.domains = layout(root)
@@ -83,6 +94,16 @@ class UnpairedData(LightningDataModule):
         if self.cache is not None:
             with ranks.shared_failure():
                 self.cache.prepare([*self.domains.x_train, *self.domains.y_train])
+
+    @cached_property
+    def colours(self) -> tuple[Colours, Colours]:
+        """Of the training frames of x and of y at their loading size, of at most COLOURS of each, evenly spaced."""
+        return self._colours(self.domains.x_train), self._colours(self.domains.y_train)
+
+    def _colours(self, files: Sequence[Path]) -> Colours:
+        with ThreadPoolExecutor() as pool:
+            frames = pool.map(lambda path: self.transforms.to_size(read_image(path)), spaced(files, COLOURS))
+            return colours_of(to_tensor(frame) for frame in frames)
 
     @cached_property
     def files(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from src.data.images import find_images
@@ -43,7 +44,17 @@ class Domains:
         return {"x_train": self.x_train, "y_train": self.y_train, "x_val": self.x_val, "y_val": self.y_val}
 
 
-def folders(root: str | None, *, x: str, y: str, x_val: str | None, y_val: str | None, holdout: int) -> Domains:
+def folders(
+    root: str | None,
+    *,
+    x: str,
+    y: str,
+    x_val: str | None,
+    y_val: str | None,
+    holdout: int,
+    x_held: str | None = None,
+    y_held: str | None = None,
+) -> Domains:
     """Any folders of images, at any depth; the names CycleGAN and CUT use are trainA, trainB, testA and testB.
 
     Args:
@@ -53,11 +64,15 @@ def folders(root: str | None, *, x: str, y: str, x_val: str | None, y_val: str |
         x_val: validation source; None holds out every `holdout`-th file of `x`.
         y_val: validation target, likewise.
         holdout: one file in how many is held out.
+        x_held: pattern of the files of `x` that are held out instead, and of `x_val` none is read: a town or a drive on
+            which settings are tuned, so that the test frames stay unseen. Matched against the path below `x`.
+        y_held: likewise of `y`.
     """
     base = Path(root or ".")
+    x_val, y_val = None if x_held else x_val, None if y_held else y_val
     _demand([base / name for name in (x, y, x_val, y_val) if name], "check data.root and data.layout")
-    x_train, x_rest = _split(base / x, base / x_val if x_val else None, holdout)
-    y_train, y_rest = _split(base / y, base / y_val if y_val else None, holdout)
+    x_train, x_rest = _split(base / x, base / x_val if x_val else None, x_held, holdout)
+    y_train, y_rest = _split(base / y, base / y_val if y_val else None, y_held, holdout)
     return Domains(x_train, y_train, x_rest, y_rest)
 
 
@@ -117,9 +132,18 @@ def _cityscapes(root: Path, split: str) -> list[Path]:
     return frames
 
 
-def _split(train: Path, val: Path | None, holdout: int) -> tuple[list[Path], list[Path]]:
+def _split(train: Path, val: Path | None, held: str | None, holdout: int) -> tuple[list[Path], list[Path]]:
     if val is not None:
         return find_images(train), find_images(val)
+    if held is not None:
+        files = find_images(train)
+        chosen = {path for path in files if fnmatch(path.relative_to(train).as_posix(), held)}
+        if not 0 < len(chosen) < len(files):
+            raise UserError(
+                f"data.layout: {held!r} holds out {len(chosen)} of the {len(files)} files below {train}; name a part "
+                f"of them, such as {files[0].relative_to(train).as_posix()[:4]}*"
+            )
+        return [path for path in files if path not in chosen], [path for path in files if path in chosen]
     if holdout < 2:
         raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
     return _hold_out(find_images(train), holdout)

@@ -24,19 +24,36 @@ LARGEST = 8192
 
 
 class Transforms:
-    """Training crops of one size, and whole validation frames; both antialiased (area when shrinking, else cubic).
+    """Training crops of one size, and whole validation frames at the same scale; both antialiased.
+
+    A frame is brought to the height `load` first. Where that is more than `size`, G and D are shown pieces of it, so D
+    judges texture and not the layout of whole frames, while validation and translation work on whole ones.
 
     Args:
         size: height of a training image in pixels, a multiple of 4 from 32 to 8192.
         aspect: its width over its height; the width is rounded to a multiple of 4.
-        fit: how a frame is brought to size before the crop. "cover" keeps its aspect and covers the training
-            image, so that little or nothing is cropped; "stretch" ignores its aspect (CUT's resize_and_crop);
-            "width" keeps its aspect and fixes its width (CUT's scale_width_and_crop), as far as the crop allows.
-        load_scale: how much larger than the training image the frame is made, for crop jitter; 286/256 in CUT.
+        load: height of the frame it is cut from, pixels; None is `size`.
+        fit: how a frame is brought to that height. "cover" keeps its aspect, and makes it larger where it would not
+            cover the training image; "stretch" gives every frame the aspect of the training image (CUT's
+            resize_and_crop); "width" keeps its aspect and fixes its width by `load_scale` (CUT's scale_width_and_crop),
+            as far as the crop allows.
+        load_scale: how much larger than that the frame is made for training, for crop jitter; 286/256 in CUT.
         flip: mirror every second image, at random.
+        like_places: how far apart the crops of x and y may lie in height, as a share of the way that a crop has: roads
+            lie below and skies above in both sets. None draws them independently.
     """
 
-    def __init__(self, *, size: int, aspect: float, fit: Fit, load_scale: float, flip: bool) -> None:
+    def __init__(
+        self,
+        *,
+        size: int,
+        aspect: float,
+        fit: Fit,
+        load_scale: float,
+        flip: bool,
+        load: int | None = None,
+        like_places: float | None = None,
+    ) -> None:
         if not 32 <= size <= LARGEST or size % STRIDE:
             near = min(max(32, round(size / STRIDE) * STRIDE), LARGEST)
             raise UserError(f"data.size must be a multiple of {STRIDE} from 32 to {LARGEST}, got {size}; try {near}")
@@ -44,35 +61,61 @@ class Transforms:
             raise UserError(f"data.aspect is width / height and must lie in [0.1, 10], got {aspect}")
         if not 1 <= load_scale <= 10:
             raise UserError(f"data.load_scale must lie in [1, 10], got {load_scale}")
+        if fit not in ("cover", "stretch", "width"):
+            raise UserError(f"data.fit must be cover, stretch or width, got {fit!r}")
+        if load is not None and not size <= load <= LARGEST:
+            raise UserError(f"data.load must lie in [data.size, {LARGEST}], got {load} with data.size={size}")
+        if load not in (None, size) and fit == "width":
+            raise UserError(
+                "data.load: data.fit=width brings frames to a width, by data.load_scale; leave data.load out"
+            )
+        if like_places is not None and not 0 <= like_places <= 1:
+            raise UserError(f"data.like_places is a share and must lie in [0, 1], got {like_places}")
         self.height, self.width = size, max(32, round(size * aspect / STRIDE) * STRIDE)
+        self.load = size if load is None else load
+        self.aspect = aspect
         self.fit = fit
-        self.load = (round(self.height * load_scale), round(self.width * load_scale))
-        self._to_size = self._resize(fit)
+        self.load_scale = load_scale
+        self.like_places = like_places
         crop = A.RandomCrop(self.height, self.width)
         self._augment = A.Compose([crop, A.HorizontalFlip(p=0.5 if flip else 0.0)])
 
-    def _resize(self, fit: Fit) -> A.BasicTransform:
-        filters = {"interpolation": cv2.INTER_CUBIC, "area_for_downscale": "image"}
-        if fit == "stretch":
-            return A.Resize(*self.load, **filters)
-        if fit == "cover":
-            return A.SmallestMaxSize(max_size_hw=self.load, **filters)
-        if fit == "width":
-            return A.SmallestMaxSize(max_size_hw=(self.height, self.load[1]), **filters)
-        raise UserError(f"data.fit must be cover, stretch or width, got {fit!r}")
+    def frame_size(self, height: int, width: int) -> tuple[float, float]:
+        """Height and width that validation brings a frame to, before rounding; training does so without the jitter."""
+        if self.fit == "stretch":
+            return self.load, self.width * self.load / self.height
+        if self.fit == "cover":
+            scale = max(self.load / height, self.width / width)
+        else:
+            scale = max(self.height / height, self.width * self.load_scale / width)
+        return height * scale, width * scale
 
     @property
-    def sizing(self) -> tuple[str, int, int, int]:
-        """All that `to_size` depends on: fit, training height, and the size before the crop."""
-        return (self.fit, self.height, *self.load)
+    def sizing(self) -> tuple[str, int, int, int, float]:
+        """All that `to_size` depends on: fit, training height and width, loading height, and the jitter."""
+        return (self.fit, self.height, self.width, self.load, self.load_scale)
 
     def to_size(self, pixels: Pixels) -> Pixels:
         """The frame at the size before the crop; nothing is drawn at random."""
-        return np.asarray(self._to_size(image=pixels)["image"], dtype=np.uint8)
+        jitter = 1.0 if self.fit == "width" else self.load_scale
+        height, width = (round(side * jitter) for side in self.frame_size(*pixels.shape[:2]))
+        return resize(pixels, (max(height, self.height), max(width, self.width)))
 
-    def train(self, frame: Pixels, seeds: np.random.Generator) -> Tensor:
-        """A training image [3, height, width] in [-1, 1] from `to_size`'s; crop and flip follow from `seeds`."""
-        seeds.integers(2**32)  # was the resizing's, which needs none; seeds keep the crops and flips they stand for
+    def train(self, x: Pixels, y: Pixels, seeds: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Training images [3, height, width] in [-1, 1] of what `to_size` gave; crops and flips follow from `seeds`."""
+        if self.like_places is None:
+            return self._crop(x, seeds), self._crop(y, seeds)
+        # relative height of x's crop, and of y's near it
+        place = seeds.uniform()
+        near = np.clip(place + self.like_places * seeds.uniform(-1, 1), 0, 1)
+        return self._crop(self._band(x, place), seeds), self._crop(self._band(y, near), seeds)
+
+    def _band(self, frame: Pixels, place: float) -> Pixels:
+        """The rows of a crop at a relative height in [0, 1]."""
+        top = round(place * (len(frame) - self.height))
+        return frame[top : top + self.height]
+
+    def _crop(self, frame: Pixels, seeds: np.random.Generator) -> Tensor:
         for transform in self._augment.transforms:
             # one seed each: Compose hands the same to all, which would tie the flip to the crop
             transform.set_random_seed(int(seeds.integers(2**32)))
@@ -80,21 +123,18 @@ class Transforms:
 
     def validation(self, pixels: Pixels) -> Tensor:
         """The whole frame, [3, H, W] in [-1, 1], without crop or flip; H and W multiples of 4 near its aspect."""
-        height, width = pixels.shape[:2]
-        if self.fit == "stretch":
-            shape = (self.height, self.width)
-        elif self.fit == "cover":
-            shape = (self.height, _multiple(width * self.height / height))
-        else:
-            shape = (_multiple(height * self.load[1] / width), _multiple(self.load[1]))
-        return to_tensor(resize(pixels, shape))
+        height, width = self.frame_size(*pixels.shape[:2])
+        return to_tensor(resize(pixels, (_multiple(height), _multiple(width))))
 
 
 def transforms_of(settings: Mapping[str, Any] | None) -> Transforms:
     """Of a run, from the `data` of its configuration; raises UserError if that lacks a setting of them."""
     names = ("size", "aspect", "fit", "load_scale", "flip")
+    later = ("load", "like_places")  # which older runs do not name
     try:
-        return Transforms(**{name: settings[name] for name in names})  # type: ignore[index]
+        given = {name: settings[name] for name in names}  # type: ignore[index]
+        given |= {name: settings[name] for name in later if name in settings}  # type: ignore[index,operator]
+        return Transforms(**given)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"data: not the settings of a translator's run ({error!r}); name another run") from error
 

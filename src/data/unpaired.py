@@ -81,11 +81,8 @@ class UnpairedImages(Dataset[Sample]):
         x, y = self.files(draw)
         # 2 keeps these draws apart from the orders, which use 0 and 1
         seeds = np.random.default_rng([self.seed, epoch, index, 2])
-        return {
-            "x": self.transforms.train(self._load(x), seeds),
-            "y": self.transforms.train(self._load(y), seeds),
-            "key": sample_key(self.seed, epoch, index),
-        }
+        images = self.transforms.train(self._load(x), self._load(y), seeds)
+        return {"x": images[0], "y": images[1], "key": sample_key(self.seed, epoch, index)}
 
     def _load(self, path: Path) -> Pixels:
         return self.transforms.to_size(read_image(path)) if self.cache is None else self.cache(path)

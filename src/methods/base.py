@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from src.networks.colour import Colours
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -62,6 +64,9 @@ class Method(Protocol[S]):
 
     def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
         """By tap, for source images; empty for a method that samples no patches. No graph."""
+
+    def fit_colours(self, x: Colours, y: Colours) -> None:
+        """Tell the translators the colours of both training sets, for those that align them; else nothing happens."""
 
     def generator_parameters(self) -> Iterable[nn.Parameter]:
         """What the generators' optimiser updates."""

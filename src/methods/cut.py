@@ -14,12 +14,14 @@ from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_r
 from src.losses.patch_nce import patch_nce
 from src.methods.base import Batch, ScoreMap
 from src.networks import noise
+from src.networks.colour import Colours
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Generator
 from src.networks.patch_sampler import PatchSampler
 
 _Y_STREAM = 0x79  # the identity term's places are drawn apart from the translation's
 _MIRROR_STREAM = 0x6D
+_FAKE_STREAM, _REAL_STREAM, _JUDGED_STREAM = 0x66, 0x72, 0x67  # what D sees, in its own step and in G's
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class CUTState:
     """What one generation pass leaves: images, the source features (detached) and the places chosen on them.
 
     `outputs`, `features`, `places` and `mirrored` hold x first, then y where the identity term is on. `mirrored`
-    says which images G was given mirrored, [B, 1, 1, 1]; features and places are those of the image as it is.
+    says which images G was given mirrored, [B, 1, 1, 1]; features and places are those of the image as it is, x in the
+    colours that G saw. `key` is the batch's.
     """
 
     outputs: Tensor
@@ -35,6 +38,7 @@ class CUTState:
     features: dict[str, Tensor]
     places: dict[str, Tensor]
     real: Tensor
+    key: Tensor
 
     @property
     def fake(self) -> Tensor:
@@ -101,27 +105,27 @@ class CUT(nn.Module):
 
     def forward_pass(self, batch: Batch) -> CUTState:
         """G(x), and G(y) for the identity term, in one pass that also yields the keys' features."""
-        inputs, key_B = batch.x, batch.key
+        inputs, key_B = self.G.align(batch.x), batch.key
         if self.lambda_y > 0:
-            inputs = torch.cat([batch.x, batch.y])
+            inputs = torch.cat([inputs, batch.y])
             key_B = torch.cat([batch.key, noise.fork(batch.key, _Y_STREAM)])
         if self.flip_equivariance:
             mirrored = noise.uniform(key_B, 1, _MIRROR_STREAM)[:, :, None, None] < 0.5
-            outputs = self.G(_mirror(inputs, mirrored))
+            outputs = self.G.core(_mirror(inputs, mirrored))
             with torch.no_grad():
                 features = self.G.encoder(inputs)
         else:
             mirrored = None
             features = self.G.encoder(inputs)
-            outputs = self.G.decoder(features["block5"])
+            outputs = self.G.decoder(features["block5"], inputs)
         # G is stepped only after the terms: these activations are the keys, and encoding x, y again would repeat them
         features = {tap: x_BCHW.detach() for tap, x_BCHW in features.items()}
         places = self.H.choose(features, self.H.score(features, key_B), key_B, batch.progress)
-        return CUTState(outputs, mirrored, features, places, batch.y)
+        return CUTState(outputs, mirrored, features, places, batch.y, batch.key)
 
     def generator_terms(self, state: CUTState) -> dict[str, Tensor]:
         """Weighted `gan`, `nce_x` and, where lambda_y > 0, `nce_y`."""
-        terms = {"gan": self.lambda_gan * generator_loss(self.D(state.fake))}
+        terms = {"gan": self.lambda_gan * generator_loss(self.D(state.fake, noise.fork(state.key, _JUDGED_STREAM)))}
         nce = self._nce(state)
         share = 0.5 if self.reduction == "mean" and self.lambda_y > 0 else 1.0
         terms["nce_x"] = share * self.lambda_x * nce[0]
@@ -131,7 +135,8 @@ class CUT(nn.Module):
 
     def discriminator_terms(self, state: CUTState) -> dict[str, Tensor]:
         """The halves `d_fake` and `d_real`."""
-        logits = self.D(torch.cat([state.fake.detach(), state.real]))
+        key_2B = torch.cat([noise.fork(state.key, stream) for stream in (_FAKE_STREAM, _REAL_STREAM)])
+        logits = self.D(torch.cat([state.fake.detach(), state.real]), key_2B)
         fake, real = logits.split(len(state.real))
         return {"d_fake": discriminator_loss_fake(fake), "d_real": discriminator_loss_real(real)}
 
@@ -160,12 +165,16 @@ class CUT(nn.Module):
     @torch.no_grad()
     def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
         """Significance and chosen places at every tap, for source images and their keys."""
-        features = self.G.encoder(x)
+        features = self.G.encoder(self.G.align(x))
         scores = self.H.score(features, key)
         places = self.H.choose(features, scores, key, progress)
         return {
             tap: ScoreMap(scores[tap], places[tap], (features[tap].shape[2], features[tap].shape[3])) for tap in places
         }
+
+    def fit_colours(self, x: Colours, y: Colours) -> None:
+        """Of G's alignment."""
+        self.G.fit_colours(x, y)
 
     def generator_parameters(self) -> Iterator[nn.Parameter]:
         """Of G and H: the heads and the attention share G's optimiser."""

@@ -13,8 +13,12 @@ from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_r
 from src.losses.cycle import cycle_loss
 from src.methods.base import Batch, ScoreMap
 from src.methods.image_pool import ImagePool
+from src.networks import noise
+from src.networks.colour import Colours
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Generator
+
+_JUDGED_Y, _JUDGED_X, _SHOWN_Y, _SHOWN_X = range(0x64, 0x68)  # keys of what a D sees, in G's step and in its own
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class CycleGANState:
 
     x: Tensor
     y: Tensor
+    key: Tensor
     fake_x: Tensor
     fake_y: Tensor
     cycle_x: Tensor
@@ -87,13 +92,14 @@ class CycleGAN(nn.Module):
         x, y = batch.x, batch.y
         identity_x = identity_y = None
         if self.lambda_identity > 0:
-            fake_y, identity_y = self.G(torch.cat([x, y])).split(len(x))
-            fake_x, identity_x = self.F(torch.cat([y, x])).split(len(x))
+            fake_y, identity_y = self.G.core(torch.cat([self.G.align(x), y])).split(len(x))
+            fake_x, identity_x = self.F.core(torch.cat([self.F.align(y), x])).split(len(x))
         else:
             fake_y, fake_x = self.G(x), self.F(y)
         return CycleGANState(
             x=x,
             y=y,
+            key=batch.key,
             fake_x=fake_x,
             fake_y=fake_y,
             cycle_x=self.F(fake_y),
@@ -107,8 +113,8 @@ class CycleGAN(nn.Module):
     def generator_terms(self, state: CycleGANState) -> dict[str, Tensor]:
         """Weighted `gan_*` and `cycle_*` and, where lambda_identity > 0, `identity_*`, of both domains."""
         terms = {
-            "gan_y": generator_loss(self.D_y(state.fake_y)),
-            "gan_x": generator_loss(self.D_x(state.fake_x)),
+            "gan_y": generator_loss(self.D_y(state.fake_y, noise.fork(state.key, _JUDGED_Y))),
+            "gan_x": generator_loss(self.D_x(state.fake_x, noise.fork(state.key, _JUDGED_X))),
             "cycle_x": self.lambda_cycle * cycle_loss(state.cycle_x, state.x),
             "cycle_y": self.lambda_cycle * cycle_loss(state.cycle_y, state.y),
         }
@@ -120,11 +126,19 @@ class CycleGAN(nn.Module):
 
     def discriminator_terms(self, state: CycleGANState) -> dict[str, Tensor]:
         """The halves `d_fake_y` and `d_real_y` of D_y's loss, and D_x's."""
-        return {**_halves(self.D_y, "y", state.shown_y, state.y), **_halves(self.D_x, "x", state.shown_x, state.x)}
+        return {
+            **_halves(self.D_y, "y", state.shown_y, state.y, noise.fork(state.key, _SHOWN_Y)),
+            **_halves(self.D_x, "x", state.shown_x, state.x, noise.fork(state.key, _SHOWN_X)),
+        }
 
     def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
         """None: no patches are sampled."""
         return {}
+
+    def fit_colours(self, x: Colours, y: Colours) -> None:
+        """Of both ways."""
+        self.G.fit_colours(x, y)
+        self.F.fit_colours(y, x)
 
     def generator_parameters(self) -> Iterator[nn.Parameter]:
         """Of G and F."""
@@ -137,8 +151,9 @@ class CycleGAN(nn.Module):
         yield from self.D_x.parameters()
 
 
-def _halves(discriminator: Discriminator, domain: str, shown: Tensor, real: Tensor) -> dict[str, Tensor]:
-    fake_logits, real_logits = discriminator(torch.cat([shown, real])).split(len(real))
+def _halves(discriminator: Discriminator, domain: str, shown: Tensor, real: Tensor, key_B: Tensor) -> dict[str, Tensor]:
+    key_2B = torch.cat([key_B, noise.fork(key_B, 0)])
+    fake_logits, real_logits = discriminator(torch.cat([shown, real]), key_2B).split(len(real))
     return {
         f"d_fake_{domain}": discriminator_loss_fake(fake_logits),
         f"d_real_{domain}": discriminator_loss_real(real_logits),

@@ -1,10 +1,19 @@
 """Which way a score improves."""
 
+from typing import Literal
 
-def higher_is_better(score: str) -> bool:
-    """True for IS under any extractor (`is`, `is_clip`, ...) and for content that is kept.
+Better = Literal["higher", "lower", "nearer to 1"]
 
-    Distances (FID, KID, SWD) improve downwards, and so does content that is invented or lost.
+
+def better(score: str) -> Better:
+    """What improves a score, under any extractor (`is`, `is_clip`, ...).
+
+    IS and content that is kept improve upwards; sharpness is a ratio to real images, of which too much is noise or
+    ringing; distances (FID, KID, SWD) improve downwards, and so does content that is invented or lost.
     """
     family, *rest = score.split("_")
-    return family == "is" or (family == "content" and not {"hallucination", "loss"} & set(rest))
+    if family == "sharpness":
+        return "nearer to 1"
+    return (
+        "higher" if family == "is" or (family == "content" and not {"hallucination", "loss"} & set(rest)) else "lower"
+    )

@@ -19,11 +19,13 @@ class ImageSet:
         squares: uint8 [N, 3, side, side], for SWD.
         features: float32 [N, D], for FID and KID.
         logits: float32 [N, K], for IS; None if the extractor is no classifier.
+        sharpness: float64 [N], the deviation of each image's Laplacian at the image's own size, in grey levels.
     """
 
     squares: Tensor
     features: Tensor
     logits: Tensor | None
+    sharpness: Tensor
 
     def __len__(self) -> int:
         """Number of images."""
@@ -32,7 +34,7 @@ class ImageSet:
     def part(self, indices: slice) -> "ImageSet":
         """A subset, without computing anything again."""
         logits = None if self.logits is None else self.logits[indices]
-        return ImageSet(self.squares[indices], self.features[indices], logits)
+        return ImageSet(self.squares[indices], self.features[indices], logits, self.sharpness[indices])
 
 
 def embed(images: Iterable[Tensor], extractor: Extractor, batch_size: int, where: torch.device) -> Embedding:

@@ -39,7 +39,7 @@ def kept(
 def _key(images: ImageSet, real: ImageSet, settings: Sequence[object]) -> str:
     sha = hashlib.sha256(json.dumps([*settings, torch.__version__]).encode())
     for part in (images, real):
-        for tensor in (part.squares, part.features, part.logits):
+        for tensor in (part.squares, part.features, part.logits, part.sharpness):
             if tensor is not None:
                 sha.update(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
                 sha.update(tensor.numpy().tobytes())

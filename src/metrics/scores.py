@@ -1,6 +1,7 @@
 """One set of images against the real one: FID, IS and KID from one pass of the extractor, and SWD on both scales."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,12 @@ from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions
 from src.metrics.score_cache import kept
 from src.metrics.shards import from_first, join, rank, share
+from src.metrics.sharpness import laplacian_deviation
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 
 log = logging.getLogger(__name__)
 
+SHARPNESS = "sharpness"
 SMALLEST, LARGEST = 16, 8192
 """Side in pixels of the squares: what leaves SWD patches to draw, and what a set of fits into a memory."""
 
@@ -38,7 +41,10 @@ class Scores:
     - `swd_unit`, `swd_unit_spread`, `swd_std`, `swd_std_spread`: both scales of SWD, mean over projection seeds, and
       the deviation over them.
 
-    For `is<x>` higher is better, for the others lower. `names` are those that rank images, the headline first.
+    - `sharpness`: mean deviation of the images' Laplacian over that of the real ones, at the size they come in.
+
+    For `is<x>` higher is better, for sharpness nearer to 1, for the others lower. `names` are those that rank images,
+    the headline first.
 
     Args:
         extractor: of features.
@@ -85,6 +91,7 @@ class Scores:
         self.cache = FeatureCache(cache)
         suffix = extractor.suffix
         ranking = [f"kid{suffix}", f"fid{suffix}", f"is{suffix}" if extractor.classifies else "", "swd_unit", "swd_std"]
+        ranking.append(SHARPNESS)
         self.names = [name for name in ranking if name]
         self._warned = False
 
@@ -97,14 +104,15 @@ class Scores:
             where: the device to compute on.
             key: of the share's features in the cache; None computes them.
         """
-        squares = []
+        squares, sharpness = [], []
 
         def stream() -> Iterator[Tensor]:
             for image in images:
                 there = image.to(where)
-                small = square(there, self.side)
+                whole, small = to_bytes(there), square(there, self.side)
                 squares.append(small.cpu())
-                yield to_bytes(there) if self.own_size else small
+                sharpness.append(laplacian_deviation(whole).cpu())
+                yield whole if self.own_size else small
 
         if count < 2:
             raise UserError(f"scores need at least 2 images a set, got {count}; add images")
@@ -113,9 +121,11 @@ class Scores:
         else:
             embedding = self.cache(key, lambda: self._embed(stream(), where))
             if not squares:  # the features were there, so nothing has been read yet
-                squares = [square(image.to(where), self.side).cpu() for image in images]
+                deque(stream(), maxlen=0)
         logits = None if embedding.logits is None else join(embedding.logits, count, where)
-        return ImageSet(join(torch.stack(squares), count, where), join(embedding.features, count, where), logits)
+        parts = (torch.stack(squares), embedding.features, torch.stack(sharpness))
+        squares_N, features_N, sharpness_N = (join(part, count, where) for part in parts)
+        return ImageSet(squares_N, features_N, logits, sharpness_N)
 
     def gather_files(
         self, files: Sequence[Path], read: Callable[[Path], Tensor], where: torch.device, *, name: str, preparation: str
@@ -183,6 +193,7 @@ class Scores:
             "kid_subset_size": size,
             "swd": f"7x7, 128 patches, 512 directions, x1000, mean of {self.seeds} projection seeds (*_spread: their "
             f"deviation), n = {min(n_fake, n_real)} each, evenly spaced",
+            SHARPNESS: "mean deviation of the grey image's Laplacian, over that of the real images",
         }
         if self.extractor.classifies:
             protocol["is"] = f"mean (*_std: deviation) of {splits(n_fake)} splits, n = {n_fake}"
@@ -197,7 +208,11 @@ class Scores:
             log.warning(f"fid{self.extractor.suffix}: {few}")
             self._warned = True
         return (
-            self._kid(images, real) | self._fid(images, real, where) | self._is(images) | self._swd(images, real, where)
+            self._kid(images, real)
+            | self._fid(images, real, where)
+            | self._is(images)
+            | self._swd(images, real, where)
+            | {SHARPNESS: float(images.sharpness.mean() / real.sharpness.mean())}
         )
 
     def _kid(self, images: ImageSet, real: ImageSet) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from src.networks.augment import DiffAugment
 from src.networks.initialise import WIDEST, Init, initialise
 from src.networks.resample import BlurDown
 
@@ -17,14 +18,27 @@ class Discriminator(nn.Module):
         blur: blur-pooled halving as in CUT; False gives CycleGAN's strided convolutions.
         init: of the weights, see `initialise`.
         gain: of `init`.
+        translation: see `DiffAugment`; 0 shifts nothing.
+        cutout: see `DiffAugment`; 0 cuts nothing out.
     """
 
-    def __init__(self, *, width: int, halvings: int, blur: bool, init: Init, gain: float) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        halvings: int,
+        blur: bool,
+        init: Init,
+        gain: float,
+        translation: float = 0.0,
+        cutout: float = 0.0,
+    ) -> None:
         super().__init__()
         if not 1 <= width <= WIDEST:
             raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
         if not 1 <= halvings <= 8:
             raise ValueError(f"discriminator.halvings must lie in [1, 8], got {halvings}")
+        self.augment = DiffAugment(translation=translation, cutout=cutout)
         self.least = 4 * 2**halvings  # pixels a side
         layers: list[nn.Module] = []
         before = 3
@@ -42,10 +56,15 @@ class Discriminator(nn.Module):
         self.body = nn.Sequential(*layers)
         initialise(self, init, gain)
 
-    def forward(self, image_B3HW: Tensor) -> Tensor:
-        """Images [B, 3, H, W] in [-1, 1] -> logits [B, 1, h, w], real towards 1 and fake towards 0."""
+    def forward(self, image_B3HW: Tensor, key_B: Tensor | None = None) -> Tensor:
+        """Images [B, 3, H, W] in [-1, 1] -> logits [B, 1, h, w], real towards 1 and fake towards 0.
+
+        Args:
+            image_B3HW: of x translated, or of y.
+            key_B: int64, one key an image, from which its augmentation follows; None judges images as they are.
+        """
         if min(image_B3HW.shape[-2:]) < self.least:
             size = f"{self.least}x{self.least}"
             raise ValueError(f"the discriminator needs at least {size} pixels, got {tuple(image_B3HW.shape[-2:])}")
-        logits: Tensor = self.body(image_B3HW)
+        logits: Tensor = self.body(image_B3HW if key_B is None else self.augment(image_B3HW, key_B))
         return logits

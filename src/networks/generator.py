@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from src.networks.colour import ColourAlignment, Colours
 from src.networks.initialise import WIDEST, Init, initialise
+from src.networks.output import PlainOutput, ResidualOutput
 from src.networks.recompute import recomputed
 from src.networks.reflect import Reflect
 from src.networks.resample import BlurDown, BlurUp
@@ -23,6 +25,11 @@ convolutions before normalisation (and before the blur that halves them); `block
 the first and fifth residual block. The released CUT code numbers them 0, 4, 8, 12 and 16.
 """
 
+RECEPTIVE_FIELDS = dict(zip(TAPS, (1, 9, 15, 35, 99), strict=True))
+"""Pixels a side that a place of a tap looks at."""
+REFLECTED = 3
+"""Rows and columns at each border of `pixels` that are the image's own reflection."""
+
 STRIDE = 4
 """H and W of an image must be multiples of this, and at least twice it (the blocks reflect their border)."""
 
@@ -33,6 +40,9 @@ MOST_BLOCKS = 64
 Blur = bool | Literal["down", "up"]
 """Blur-pooled resampling: both ways, neither, or only on the way down or up."""
 
+Output = Literal["plain", "residual"]
+"""What the last convolution gives: the image, or what is added to the input."""
+
 
 class Architecture(NamedTuple):
     """All that decides which weights a generator has, and what it does with them."""
@@ -40,6 +50,8 @@ class Architecture(NamedTuple):
     width: int
     blur: Blur
     blocks: int
+    output: Output = "plain"
+    align: bool = False
 
 
 class ResBlock(nn.Module):
@@ -69,7 +81,7 @@ class Encoder(nn.Module):
     def __init__(self, width: int, blur: bool, recompute: bool) -> None:
         super().__init__()
         self.recompute = recompute
-        self.pad = Reflect(3)
+        self.pad = Reflect(REFLECTED)
         self.stem = nn.Sequential(nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(inplace=True))
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1)
         self.after1 = _norm_relu(2 * width, BlurDown(2 * width) if blur else None)
@@ -94,23 +106,24 @@ class Encoder(nn.Module):
         return {"pixels": pixels, "down1": down1, "down2": down2, "block1": blocks[0], "block5": blocks[4]}
 
 
-class Decoder(nn.Sequential):
+class Decoder(nn.ModuleList):
     """G's second half: the other residual blocks, two doublings, and the image."""
 
-    def __init__(self, width: int, blur: bool, blocks: int, recompute: bool) -> None:
-        super().__init__(*_decoder(width, blur, blocks))
+    def __init__(self, width: int, blur: bool, blocks: int, output: Output, recompute: bool) -> None:
+        super().__init__([*_decoder(width, blur, blocks), PlainOutput() if output == "plain" else ResidualOutput()])
         self.recompute = recompute
 
-    def forward(self, z_BCHW: Tensor) -> Tensor:
-        """The code, [B, 4 width, H / 4, W / 4] -> an image [B, 3, H, W] in [-1, 1]."""
+    def forward(self, z_BCHW: Tensor, x_B3HW: Tensor) -> Tensor:
+        """The code, [B, 4 width, H / 4, W / 4], and the image it came from -> an image [B, 3, H, W] in [-1, 1]."""
         run = recomputed if self.recompute else _plain
-        for part in self._parts() if self.recompute else self:
+        for part in self._parts() if self.recompute else list(self)[:-1]:
             z_BCHW = run(part, z_BCHW)
-        return z_BCHW
+        image: Tensor = self[-1](z_BCHW, x_B3HW)
+        return image
 
     def _parts(self) -> Iterator[nn.Sequential]:
         """A block or a convolution each, with what lies before it; the last with what lies behind it."""
-        layers = list(self)
+        layers = list(self)[:-1]
         ends = [n + 1 for n, layer in enumerate(layers) if isinstance(layer, ResBlock | nn.Conv2d | nn.ConvTranspose2d)]
         for start, end in pairwise([0, *ends[:-1], len(layers)]):
             yield nn.Sequential(*layers[start:end])
@@ -127,30 +140,61 @@ class Generator(nn.Module):
         blocks: residual blocks, at least the encoder's five; the configurations of older runs do not name it.
         recompute: keep convolutions' outputs alone for the backward pass, and compute what lies between them again.
             Numbers stay the same to the bit; the memory that G's maps take is about halved.
+        output: "plain", the paper's, paints every pixel anew; "residual" adds to the input what G learns, and starts as
+            the identity: see `ResidualOutput`. Neither has parameters of its own.
+        align: bring x to the colour statistics of y first, see `ColourAlignment`. No parameters.
     """
 
     def __init__(
-        self, *, width: int, blur: Blur, init: Init, gain: float, blocks: int = 9, recompute: bool = False
+        self,
+        *,
+        width: int,
+        blur: Blur,
+        init: Init,
+        gain: float,
+        blocks: int = 9,
+        recompute: bool = False,
+        output: Output = "plain",
+        align: bool = False,
     ) -> None:
         super().__init__()
         if not 1 <= width <= WIDEST:
             raise ValueError(f"generator.width must lie in [1, {WIDEST}], got {width}")
         if not ENCODED <= blocks <= MOST_BLOCKS:
             raise ValueError(f"generator.blocks must lie in [{ENCODED}, {MOST_BLOCKS}], got {blocks}")
-        self.architecture = Architecture(width, blur, blocks)
+        if output not in ("plain", "residual"):
+            raise ValueError(f"generator.output must be plain or residual, got {output!r}")
+        self.architecture = Architecture(width, blur, blocks, output, align)
+        self.align = ColourAlignment() if align else nn.Identity()
         self.encoder = Encoder(width, blur in (True, "down"), recompute)
-        self.decoder = Decoder(width, blur in (True, "up"), blocks - ENCODED, recompute)
+        self.decoder = Decoder(width, blur in (True, "up"), blocks - ENCODED, output, recompute)
         # channels of each tap, in the order of TAPS
         self.channels = dict(zip(TAPS, (3, 2 * width, 4 * width, 4 * width, 4 * width), strict=True))
         initialise(self, init, gain)
+        if output == "residual":
+            last = self.decoder[-2]
+            assert isinstance(last, nn.Conv2d)
+            nn.init.zeros_(last.weight)  # G starts as the identity
 
     def forward(self, x_B3HW: Tensor) -> Tensor:
         """Images [B, 3, H, W] in [-1, 1], H and W multiples of 4 -> images of the same shape and range."""
-        out: Tensor = self.decoder(self.encoder(x_B3HW)["block5"])
+        return self.core(self.align(x_B3HW))
+
+    def core(self, image_B3HW: Tensor) -> Tensor:
+        """G of images that have the colours of y already: aligned ones, and those of y itself."""
+        out: Tensor = self.decoder(self.encoder(image_B3HW)["block5"], image_B3HW)
         return out
 
+    def fit_colours(self, x: Colours, y: Colours) -> None:
+        """Tell the alignment, if there is one, the colours of both training sets."""
+        if isinstance(self.align, ColourAlignment):
+            self.align.fit(x, y)
+
     def layers(self) -> Iterator[nn.Module]:
-        """Its layers in the order of the computation; the output of each is the input of the next."""
+        """The layers of `core` in the order of the computation; the output of each is the input of the next.
+
+        The last one, PlainOutput or ResidualOutput, takes the image too.
+        """
         encoder = self.encoder
         yield encoder.pad
         for part in (encoder.stem, [encoder.down1], encoder.after1, [encoder.down2], encoder.after2):
@@ -207,4 +251,3 @@ def _decoder(width: int, blur: bool, blocks: int) -> Iterator[nn.Module]:
         yield nn.ReLU(inplace=True)
     yield Reflect(3)
     yield nn.Conv2d(width, 3, 7)
-    yield nn.Tanh()

@@ -11,6 +11,7 @@ from src.networks import noise
 from src.networks.attention.base import Attention
 from src.networks.attention.none import NoAttention
 from src.networks.initialise import initialise
+from src.networks.inside import inside
 from src.networks.selection.base import Selection
 
 WIDEST_EMBEDDING = 16384
@@ -76,7 +77,7 @@ class PatchSampler(nn.Module):
     def choose(
         self, features: Mapping[str, Tensor], scores: Mapping[str, Tensor], key_B: Tensor, progress: float | Tensor
     ) -> dict[str, Tensor]:
-        """Places [B, N] at every tap, chosen on the source image's features, an image at a time.
+        """Places [B, N] at every tap, chosen on the source image's features, an image at a time; see `inside`.
 
         Args:
             features: [B, C, H, W] by tap.
@@ -87,10 +88,14 @@ class PatchSampler(nn.Module):
         places = {}
         for number, (tap, score_BP) in enumerate(scores.items()):
             grid = (features[tap].shape[2], features[tap].shape[3])
+            stride = max(1, features["pixels"].shape[2] // grid[0])
+            ranked = not isinstance(self.attention[tap], NoAttention)
+            inner = inside(tap, grid, stride, self.selection.patches, ranked=ranked)
             try:
-                places[tap] = self.selection(score_BP, grid, noise.fork(key_B, number), progress)
+                chosen_BN = self.selection(inner.take(score_BP), inner.size, noise.fork(key_B, number), progress)
             except ValueError as error:
                 raise UserError(f"{error} at tap {tap}: choose fewer patches or larger images") from error
+            places[tap] = inner.places(chosen_BN)
         return places
 
     def forward(self, features: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from src.networks.generator import Generator, ResBlock
 from src.networks.maps import NARROW, Convolved, Doubled, Halved, Kept, Map, Normalised, Padding
+from src.networks.output import PlainOutput, ResidualOutput
 from src.networks.resample import BlurDown, BlurUp
 from src.networks.winograd import ROWS
 
@@ -72,6 +73,7 @@ class _Strips:
         self.strip = strip
 
     def run(self, generator: Generator, image_13HW: Tensor) -> Tensor:
+        image_13HW = generator.align(image_13HW)
         x: Map = Kept(image_13HW)
         padding: Padding | None = None
         for module in generator.layers():
@@ -90,11 +92,12 @@ class _Strips:
                 x = Doubled(x, module)
             elif isinstance(module, ResBlock):
                 x = self.block(x if isinstance(x, Kept) else self.kept(x), module)
-            elif isinstance(module, nn.Tanh):
-                return self.kept(x).tensor.tanh_()
+            elif isinstance(module, PlainOutput | ResidualOutput):
+                output: Tensor = module(self.kept(x).tensor, image_13HW)
+                return output
             else:
                 raise TypeError(f"no rule for {type(module).__name__} by rows")
-        raise TypeError("the generator does not end in Tanh")
+        raise TypeError("the generator ends in no image")
 
     def block(self, z: Kept, block: ResBlock) -> Kept:
         """What the block adds is written onto z."""

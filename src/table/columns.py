@@ -5,17 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from src.metrics.direction import higher_is_better
+from src.metrics.direction import better
 from src.table.collect import Run
 from src.table.published import QUOTED
 
 FAMILIES = (
-    *("fid", "is", "kid", "swd_unit", "swd_std"),
+    *("fid", "is", "kid", "swd_unit", "swd_std", "sharpness", "sharpness_own"),
     *("content_accuracy", "content_miou", "content_hallucination", "content_loss"),
     *("content_agreement", "content_agreement_hallucination", "content_agreement_loss"),
 )
 """A name may go on with its extractor, or with a class."""
-COMPANIONS = ("_source", "_floor", "_raw", "_best", "_std", "_spread")
+NEAR_ONE = ("sharpness", "sharpness_own")
+COMPANIONS = ("_source", "_floor", "_transfer", "_aligned", "_raw", "_best", "_std", "_spread")
 _ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {
     "seconds_per_step": ("s/step", 1.0),
@@ -47,7 +48,7 @@ class Column:
     @property
     def arrow(self) -> str:
         """The better direction."""
-        return {1: "↑", -1: "↓", 0: ""}[self.direction]
+        return "→ 1" if self.family in NEAR_ONE else {1: "↑", -1: "↓", 0: ""}[self.direction]
 
     @property
     def family(self) -> str:
@@ -65,7 +66,7 @@ class Column:
         return _costs(run).get(self.key)
 
     def reference(self, run: Run, suffix: str) -> float | None:
-        """The value of a reference, "_source" or "_floor", that stands beside the run's own."""
+        """The value of a reference, such as "_source" or "_floor", that stands beside the run's own."""
         return run.metrics.get(self.key + suffix) if self.kind == "score" else None
 
     def text(self, value: float) -> str:
@@ -83,7 +84,7 @@ def columns(runs: Sequence[Run]) -> list[Column]:
     quoted: set[str] = set()
     for name in headlines(names):
         family = family_of(name)
-        direction = 0 if family not in FAMILIES else 1 if higher_is_better(name) else -1
+        direction = 0 if family not in FAMILIES else {"higher": 1, "lower": -1, "nearer to 1": 0}[better(name)]
         decimals = _decimals(run.metrics.get(name) for run in runs)
         found.append(Column(name, name, "score", direction, decimals))
         if (best := f"{name}_best") in names and not any(column.kind == "best" for column in found):

@@ -20,6 +20,15 @@ class Summary:
     n: int
 
 
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95 % interval of the mean of normal values (Student 1908); None for fewer than two."""
+    if len(values) < 2:
+        return None
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    mean = float(np.mean(values))
+    return mean - half, mean + half
+
+
 @dataclass(frozen=True)
 class Paired:
     """Paired t-test of a difference: its mean, 95 % interval (not corrected), p of "no difference", and n pairs."""

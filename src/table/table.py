@@ -8,12 +8,20 @@ from src.table import protocol
 from src.table.collect import Collection, Run
 from src.table.columns import Column, columns
 from src.table.comparison import Comparison, comparisons
+from src.table.earned import earned
 from src.table.notes import notes
 from src.table.published import QUOTED
 from src.table.rows import Row, pooled
 from src.table.statistics import Summary, summary
 
-REFERENCES = {"_source": "untranslated source", "_floor": "real against real"}
+REFERENCES = {
+    "_source": "untranslated source",
+    "_transfer": "colour transfer (Reinhard)",
+    "_aligned": "colour alignment alone",
+    "_floor": "real against real",
+}
+OLDEST = ("untranslated source", "real against real")
+"""References that every table shows, the others where its runs have them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,9 @@ class Table:
     @property
     def labels(self) -> list[str]:
         """Of all rows, references first."""
-        return [*REFERENCES.values(), *(row.label for row in self.rows)]
+        known = {label for label, _ in self.cells}
+        references = [label for label in REFERENCES.values() if label in OLDEST or label in known]
+        return [*references, *(row.label for row in self.rows)]
 
     def seeds(self, label: str) -> int | None:
         """How many seeds a row has; None for a reference."""
@@ -109,7 +119,7 @@ def tabulate(collection: Collection) -> Table:
         quotes=quotes,
         tests=tests,
         protocol=protocol.described(common, runs),
-        notes=notes(rows, shown, tests, collection),
+        notes=[*notes(rows, shown, tests, collection), *earned(rows, shown, runs)],
     )
 
 

@@ -14,7 +14,7 @@ from src import runs
 from src.data.images import Pixels
 from src.errors import one_of
 from src.files import write
-from src.metrics.direction import higher_is_better
+from src.metrics.direction import better
 from src.tracking.session import MODES, in_one_line, package, say, start
 from src.tracking.table import log_table, score_rows
 
@@ -140,5 +140,5 @@ def log_scores(
 
 
 def _define_score(run: "Run", name: str) -> None:
-    best = "max" if higher_is_better(name.removeprefix("val/")) else "min"
-    run.define_metric(name, step_metric="batches", summary=f"{best},last")
+    best = {"higher": "max,last", "lower": "min,last", "nearer to 1": "last"}[better(name.removeprefix("val/"))]
+    run.define_metric(name, step_metric="batches", summary=best)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.metrics.direction import higher_is_better
+from src.metrics.direction import better
 from src.tracking.session import finish, in_one_line, package, say, start
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def score_rows(names: Sequence[str], metrics: Mapping[str, float]) -> list[dict[
     return [
         {
             "score": name,
-            "better": "higher" if higher_is_better(name) else "lower",
+            "better": better(name),
             "output": metrics.get(name),
             **{companion: metrics.get(f"{name}_{companion}") for companion in COMPANIONS},
         }

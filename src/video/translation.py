@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from src.data.images import Pixels
 from src.errors import UserError, unwritable
+from src.networks.any_size import BATCH, MEMORY_LIMIT
 from src.runs import sha256
 from src.video.film import Film, Picture
 from src.video.flicker import Flicker
 from src.video.writing import Writer
-from src.whole_frames import BATCH, MEMORY_LIMIT, Job, translate_frames
+from src.whole_frames import Job, translate_frames
 
 
 class Note(Protocol):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from src.metrics.direction import higher_is_better
+from src.metrics.direction import better
 from src.weights.facts import Provenance
 
 _HEADING = {
@@ -80,6 +80,6 @@ def _scores(provenance: Provenance) -> list[str]:
     for name in names:
         values = [metrics.get(name + end) for end in (suffix, "_source", "_floor")]
         cells = " | ".join("-" if value is None else f"{value:.4g}" for value in values)
-        table.append(f"| `{name}` | {'higher' if higher_is_better(name) else 'lower'} | {cells} |")
+        table.append(f"| `{name}` | {better(name)} | {cells} |")
     how = [f"- {key}: {protocol[key]}" for key in _PROTOCOL if key in protocol]
     return [*table, "", "Protocol:", "", *how]

@@ -86,12 +86,14 @@ def architecture(facts: Mapping[str, str]) -> Architecture:
     try:
         content = json.loads(facts["architecture"])
         width, blur, blocks = content["width"], content["blur"], content["blocks"]
+        output, align = content.get("output", "plain"), content.get("align", False)  # older files do not say
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError("says no architecture that can be read") from error
     whole = all(isinstance(number, int) and not isinstance(number, bool) for number in (width, blocks))
-    if not whole or not (isinstance(blur, bool) or blur in ("down", "up")):
+    known = (isinstance(blur, bool) or blur in ("down", "up")) and output in ("plain", "residual")
+    if not whole or not known or not isinstance(align, bool):
         raise ValueError(f"says an architecture that there is not: {facts['architecture'][:80]!r}")
-    return Architecture(width, blur, blocks)
+    return Architecture(width, blur, blocks, output, align)
 
 
 def _named(data: DictConfig | None, layout: str) -> str:

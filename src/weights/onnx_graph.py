@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from src.networks.colour import ColourAlignment
 from src.networks.generator import STRIDE, Generator, ResBlock
+from src.networks.output import KEPT, PlainOutput, ResidualOutput
 from src.networks.resample import BlurDown, BlurUp
 
 OPSET, IR_VERSION = 18, 8
@@ -22,9 +24,9 @@ INPUT, OUTPUT = "image", "translation"
 def build(onnx: ModuleType, network: Generator) -> Any:
     """The ModelProto; `onnx` is the package, which few need."""
     graph = _Graph(onnx)
-    x = INPUT
+    image = x = graph.aligned(network.align, INPUT)
     for layer in network.layers():
-        x = graph.add(layer, x)
+        x = graph.output(layer, x, image) if isinstance(layer, PlainOutput | ResidualOutput) else graph.add(layer, x)
     graph.nodes[-1].output[0] = OUTPUT
     sides = ["images", 3, f"{STRIDE} * rows", f"{STRIDE} * columns"]
     ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sides) for name in (INPUT, OUTPUT)]
@@ -45,6 +47,25 @@ class _Graph:
         self.onnx = onnx
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
+
+    def aligned(self, align: nn.Module, image: str) -> str:
+        """Append the colour alignment, if there is one; returns the name of its output."""
+        if not isinstance(align, ColourAlignment):
+            return image
+        scale, shift = (self._weight(_array(value)[None, :, None, None]) for value in (align.scale, align.shift))
+        return self._held(self._node("Add", self._node("Mul", image, scale), shift))
+
+    def output(self, layer: PlainOutput | ResidualOutput, r: str, image: str) -> str:
+        """Append what makes an image of the last convolution's output."""
+        if isinstance(layer, PlainOutput):
+            return self._node("Tanh", r)
+        kept = self._weight(np.array(KEPT, np.float32))
+        wide = self._node("Atanh", self._node("Mul", image, kept))
+        return self._held(self._node("Div", self._node("Tanh", self._node("Add", wide, r)), kept))
+
+    def _held(self, x: str) -> str:
+        ends = (self._weight(np.array(value, np.float32)) for value in (-1, 1))
+        return self._node("Clip", x, *ends)
 
     def add(self, layer: nn.Module, x: str) -> str:
         """Append a layer; returns the name of its output."""
@@ -72,8 +93,8 @@ class _Graph:
         if isinstance(layer, BlurUp):
             scales = self._weight(np.array([1, 1, 2, 2], np.float32))
             return self._node("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
-        if isinstance(layer, nn.ReLU | nn.Tanh):
-            return self._node("Relu" if isinstance(layer, nn.ReLU) else "Tanh", x)
+        if isinstance(layer, nn.ReLU):
+            return self._node("Relu", x)
         raise TypeError(f"no ONNX operator for {type(layer).__name__}")
 
     def _reflect(self, x: str, by: int) -> str:

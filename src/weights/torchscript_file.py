@@ -29,8 +29,7 @@ _LARGEST = 2**20
 def to_bytes(network: Generator, facts: Mapping[str, str]) -> bytes:
     """The archive, of the network's operations as they run on an image of any size."""
     with expected_warnings():
-        # layer after layer: what the encoder checks of an image's size would be recorded for one size
-        program = torch.jit.trace(nn.Sequential(*network.layers()).eval(), torch.zeros(1, 3, 32, 40), check_trace=False)
+        program = torch.jit.trace(_Program(network).eval(), torch.zeros(1, 3, 32, 40), check_trace=False)
         # once to see where the weights come to lie; the facts stand beside them and move nothing
         entries = _entries(zipfile.ZipFile(_saved(program, {})))
         content = {"facts": dict(facts), "entries": _places(network, entries)}
@@ -67,6 +66,21 @@ def expected_warnings() -> Iterator[None]:
         # norms compare shapes, which are right or the trace would have failed; the file is checked at other sizes
         warnings.simplefilter("ignore", TracerWarning)
         yield
+
+
+class _Program(nn.Module):
+    """Layer after layer: what the encoder checks of an image's size would be recorded for one size."""
+
+    def __init__(self, network: Generator) -> None:
+        super().__init__()
+        self.align = network.align
+        *layers, self.output = network.layers()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x_B3HW: Tensor) -> Tensor:
+        image_B3HW = self.align(x_B3HW)
+        output: Tensor = self.output(self.layers(image_B3HW), image_B3HW)
+        return output
 
 
 def _saved(program: Any, extra: dict[str, str]) -> io.BytesIO:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from src.data.images import Pixels
 from src.data.transforms import Fit, Transforms, resize, to_pixels, to_tensor
+from src.errors import UserError
 
 
 def frame(height: int, width: int) -> Pixels:
@@ -21,7 +22,7 @@ def transforms(fit: Fit = "cover", load_scale: float = 1.0, flip: bool = False, 
 
 
 def train(maker: Transforms, pixels: Pixels, seed: int = 0) -> Tensor:
-    return maker.train(maker.to_size(pixels), np.random.default_rng(seed))
+    return maker.train(maker.to_size(pixels), maker.to_size(pixels), np.random.default_rng(seed))[0]
 
 
 @pytest.mark.parametrize("fit", ["cover", "stretch", "width"])
@@ -62,7 +63,8 @@ def test_half_of_the_images_are_mirrored_independently_of_the_crop():
         ("cover", (256, 431), (64, 108)),
         ("cover", (256, 341), (64, 84)),
         ("stretch", (256, 431), (64, 64)),
-        ("width", (563, 1024), (36, 64)),
+        ("width", (563, 1024), (64, 116)),  # 36x64 would be smaller than the training image
+        ("width", (1024, 563), (116, 64)),
     ],
 )
 def test_validation_takes_the_whole_frame(fit: Fit, shape: tuple[int, int], expected: tuple[int, int]):
@@ -86,3 +88,76 @@ def test_shrinking_is_antialiased_as_pillows_box_filter():
 def test_pixels_survive_the_way_to_a_tensor_and_back():
     pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
     np.testing.assert_array_equal(to_pixels(to_tensor(pixels)), pixels)
+
+
+@pytest.mark.parametrize("fit", ["cover", "stretch", "width"])
+@pytest.mark.parametrize(
+    ("shape", "aspect", "load_scale", "load"),
+    [
+        ((300, 257), 1.0, 1.1172, None),
+        ((300, 400), 1.75, 1.0, None),
+        ((300, 400), 1.75, 1.2, None),
+        ((1052, 1914), 1.0, 1.0, 512),
+        ((90, 61), 1.3, 2.0, 300),
+    ],
+)
+def test_validation_is_at_trainings_scale_without_the_jitter(
+    fit: Fit, shape: tuple[int, int], aspect: float, load_scale: float, load: int | None
+):
+    if fit == "width" and load is not None:
+        return  # refused, see below
+    maker = Transforms(size=256, aspect=aspect, fit=fit, load_scale=load_scale, flip=False, load=load)
+    jitter = 1.0 if fit == "width" else load_scale
+    training, validation = maker.to_size(frame(*shape)), maker.validation(frame(*shape))
+    for trained, validated in zip(training.shape[:2], validation.shape[1:], strict=True):
+        assert abs(trained / jitter - validated) <= 2.5  # a pixel of rounding there, half of four here
+
+
+def test_a_portrait_frame_is_validated_at_the_scale_it_is_trained_at():
+    maker = Transforms(size=256, aspect=1.0, fit="cover", load_scale=1.1172, flip=False)
+    assert tuple(maker.validation(frame(300, 257)).shape[1:]) == (300, 256)
+
+
+def test_crops_are_pieces_of_the_frame_at_its_loading_height():
+    maker = Transforms(size=64, aspect=1.0, fit="cover", load_scale=1.0, flip=False, load=256)
+    source = frame(256, 431)
+    for seed in range(20):
+        image = to_pixels(train(maker, source, seed))
+        top = int(np.argmin(np.abs(source[:, 0, 1].astype(int) - int(image[0, 0, 1]))))
+        assert abs(int(image[-1, 0, 1]) - int(source[top + 63, 0, 1])) <= 1
+    assert tuple(maker.validation(source).shape[1:]) == (256, 432)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.2])
+def test_crops_of_x_and_y_lie_at_like_heights(apart: float):
+    maker = Transforms(size=64, aspect=1.0, fit="cover", load_scale=1.0, flip=True, load=256, like_places=apart)
+    x, y = frame(256, 431), frame(256, 341)
+    heights = []
+    for seed in range(200):
+        pair = maker.train(x, y, np.random.default_rng(seed))
+        # green is the row, from 0 to 255
+        heights.append([int(to_pixels(image)[0, 0, 1]) / 192 for image in pair])
+    tops, others = np.array(heights).T
+    assert np.abs(tops - others).max() <= apart + 0.01
+    assert np.abs(tops - others).max() >= 0.9 * apart
+    assert tops.min() < 0.05
+    assert tops.max() > 0.95
+    assert abs(np.corrcoef(tops, others)[0, 1]) > 0.9
+    independent = Transforms(size=64, aspect=1.0, fit="cover", load_scale=1.0, flip=True, load=256)
+    pairs = [independent.train(x, y, np.random.default_rng(seed)) for seed in range(200)]
+    free = np.array([[float(image[1, 0, 0]) for image in pair] for pair in pairs])
+    assert abs(np.corrcoef(free.T)[0, 1]) < 0.25  # 3.5 deviations of 200 independent pairs
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"load": 128}, r"data\.load must lie in \[data\.size, 8192\], got 128 with data\.size=256"),
+        ({"load": 512, "fit": "width"}, r"data\.load: data\.fit=width brings frames to a width"),
+        ({"like_places": 1.5}, r"data\.like_places is a share and must lie in \[0, 1\], got 1\.5"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, object], message: str):
+    own = {"size": 256, "aspect": 1.0, "fit": "cover", "load_scale": 1.0, "flip": False, **settings}
+    with pytest.raises(UserError, match=message):
+        Transforms(**own)  # type: ignore[arg-type]

@@ -70,7 +70,7 @@ def images(count: int, seed: int = 0, size: int = SIDE) -> list[Tensor]:
 
 def test_scores_are_given_under_their_names():
     found = scores()
-    assert found.names == ["kid_means", "fid_means", "is_means", "swd_unit", "swd_std"]
+    assert found.names == ["kid_means", "fid_means", "is_means", "swd_unit", "swd_std", "sharpness"]
     values = found(gather(found, images(4)), gather(found, images(5, seed=1)), CPU)
     spreads = {"kid_means_std", "is_means_std", "swd_unit_spread", "swd_std_spread"}
     assert set(values) == set(found.names) | spreads
@@ -80,7 +80,7 @@ def test_scores_are_given_under_their_names():
 def test_without_logits_there_is_no_inception_score():
     found = scores(Unclassified())
     values = found(gather(found, images(4)), gather(found, images(4, seed=1)), CPU)
-    assert found.names == ["kid_means", "fid_means", "swd_unit", "swd_std"]
+    assert found.names == ["kid_means", "fid_means", "swd_unit", "swd_std", "sharpness"]
     assert not [name for name in values if name.startswith("is")]
     assert "is" not in found.protocol(4, 4)
 

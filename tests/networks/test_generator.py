@@ -103,7 +103,7 @@ def test_recomputing_changes_no_bit_of_outputs_and_gradients(blur):
         torch.manual_seed(0)
         generator = Generator(width=4, blur=blur, init="xavier", gain=0.5, recompute=recompute)
         features = generator.encoder(image)
-        output = generator.decoder(features["block5"])
+        output = generator.decoder(features["block5"], image)
         again = generator.encoder(output)  # as PatchNCE reads it
         terms = [output.square().mean(), *(x.abs().mean() for x in (*features.values(), *again.values()))]
         torch.stack(terms).sum().backward()

@@ -5,13 +5,17 @@ import torch
 from torch import Tensor, nn
 
 from src.networks import strips
-from src.networks.generator import Blur, Generator
+from src.networks.colour import Colours
+from src.networks.generator import Blur, Generator, Output
 from src.networks.strips import translate_in_strips, whole_bytes, working_bytes
 
 
-def generator(width: int, blur: Blur = True, blocks: int = 9) -> Generator:
+def generator(width: int, blur: Blur = True, blocks: int = 9, output: Output = "plain") -> Generator:
     torch.manual_seed(0)
-    network = Generator(width=width, blur=blur, init="xavier", gain=0.02, blocks=blocks).eval().requires_grad_(False)
+    own = {"output": output, "align": output == "residual"}
+    network = Generator(width=width, blur=blur, init="xavier", gain=0.02, blocks=blocks, **own)  # type: ignore[arg-type]
+    network.eval().requires_grad_(False)
+    network.fit_colours(*(Colours(torch.full((3,), mean), torch.full((3,), 0.5 + mean)) for mean in (0.0, 0.2)))
     for parameter in network.parameters():
         # beyond the near-grey output of fresh weights, and with biases
         nn.init.normal_(parameter, std=0.1 if width < 64 else 0.03)
@@ -40,9 +44,10 @@ def thin_strips(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("thin_strips")
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("blur", [True, False])
+@pytest.mark.parametrize("output", ["plain", "residual"])
 @pytest.mark.parametrize("shape", [(8, 8), (12, 20), (100, 64), (52, 116)])
-def test_the_whole_images_output(keep: bool, blur: bool, shape: tuple[int, int]):
-    network, x = generator(4, blur), image(*shape)
+def test_the_whole_images_output(keep: bool, blur: bool, output: Output, shape: tuple[int, int]):
+    network, x = generator(4, blur, output=output), image(*shape)
     exact = network.double()(x.double()).float()
     # both round in single precision; a grey level is 2 / 255
     torch.testing.assert_close(translate_in_strips(network.float(), x, keep=keep), exact, atol=1e-4, rtol=0)

@@ -16,12 +16,12 @@ import torch
 from torch import nn
 
 from src.errors import UserError
+from src.networks.any_size import BATCH
 from src.video import film as film_module
 from src.video import translation
 from src.video.film import Film, Picture, upright
 from src.video.names import target_suffix
 from src.video.translation import translate_video
-from src.whole_frames import BATCH
 from tests.video import films
 
 CPU = torch.device("cpu")

@@ -1,0 +1,95 @@
+"""Colour statistics of sets, and the alignment made of them."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from src import runs
+from src.methods.base import Batch
+from src.networks.colour import ColourAlignment, Colours, colours_of
+from tests.conftest import TINY, batch, config, cut
+
+X = Colours(torch.tensor([-0.4, -0.2, 0.0]).double(), torch.tensor([0.3, 0.2, 0.1]).double())
+Y = Colours(torch.tensor([0.1, 0.0, -0.1]).double(), torch.tensor([0.15, 0.3, 0.1]).double())
+
+
+def images() -> list[Tensor]:
+    draws = torch.Generator().manual_seed(0)
+    return [torch.rand(3, height, width, generator=draws) - 0.7 for height, width in ((8, 12), (20, 5), (9, 9))]
+
+
+def test_statistics_count_every_pixel_of_every_image():
+    pixels = np.concatenate([image.flatten(1).double().numpy() for image in images()], axis=1)
+    found = colours_of(images())
+    np.testing.assert_allclose(found.mean, pixels.mean(1), atol=1e-12)
+    np.testing.assert_allclose(found.std, pixels.std(1), atol=1e-12)
+
+
+def test_aligned_pixels_have_the_targets_statistics():
+    source = torch.randn(3, 40_000, dtype=torch.float64)
+    source = (source - source.mean(1, keepdim=True)) / source.std(1, keepdim=True, correction=0)
+    x = (X.mean[:, None] + X.std[:, None] * source).reshape(1, 3, 200, 200) * 1.0
+    alignment = ColourAlignment().double()
+    alignment.fit(X, Y)
+    aligned = x * alignment.scale[:, None, None] + alignment.shift[:, None, None]  # before it is held to the range
+    torch.testing.assert_close(aligned.mean((0, 2, 3)), Y.mean, atol=1e-6, rtol=0)
+    torch.testing.assert_close(aligned.std((0, 2, 3), correction=0), Y.std, atol=1e-6, rtol=0)
+    torch.testing.assert_close(alignment(x), aligned.clamp(-1, 1))
+
+
+def test_it_is_the_identity_until_it_is_told_and_shifts_a_channel_without_variation():
+    x = torch.rand(1, 3, 4, 4) * 2 - 1
+    alignment = ColourAlignment()
+    torch.testing.assert_close(alignment(x), x)
+    alignment.fit(Colours(X.mean, torch.zeros(3).double()), Y)
+    torch.testing.assert_close(alignment.scale, torch.ones(3))
+
+
+def test_it_travels_with_the_weights():
+    method = cut("generator.align=true")
+    method.fit_colours(X, Y)
+    other = cut("generator.align=true", seed=1)
+    other.load_state_dict(method.state_dict())
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    torch.testing.assert_close(other.G(x), method.G(x), atol=0, rtol=0)
+    assert not any("align" in name for name, _ in method.named_parameters())
+
+
+def test_cut_compares_the_output_with_the_aligned_source_and_never_aligns_y():
+    method = cut("generator.align=true", "generator.output=residual", "attention=none")
+    method.fit_colours(X, Y)
+    data = batch(size=2)
+    state = method.forward_pass(data)
+    aligned = method.G.align(data.x)
+    torch.testing.assert_close(state.outputs, torch.cat([aligned, data.y]), atol=1e-3, rtol=0)
+    for tap, feature in method.G.encoder(torch.cat([aligned, data.y])).items():
+        torch.testing.assert_close(state.features[tap], feature)
+
+
+def test_cyclegan_aligns_both_ways_each_with_its_own_statistics():
+    torch.manual_seed(0)
+    method = runs.build_method(
+        config(*TINY, "method=cyclegan", "generator.align=true", "generator.output=residual", "method.pool=0")
+    )
+    method.fit_colours(X, Y)
+    data = batch(size=2)
+    state = method.forward_pass(Batch(data.x, data.y, data.key, 0.0))
+    torch.testing.assert_close(state.fake_y, method.G.align(data.x), atol=1e-3, rtol=0)
+    torch.testing.assert_close(state.fake_x, method.F.align(data.y), atol=1e-3, rtol=0)
+    torch.testing.assert_close(state.identity_y, data.y, atol=1e-3, rtol=0)
+    torch.testing.assert_close(method.F.align.scale * method.G.align.scale, torch.ones(3))
+
+
+def test_without_it_the_statistics_change_nothing():
+    method = cut()
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    method.fit_colours(X, Y)
+    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+
+
+@pytest.mark.parametrize("value", [-1.0, 1.0])
+def test_what_leaves_the_range_is_held_to_it(value: float):
+    alignment = ColourAlignment()
+    alignment.fit(X, Colours(Y.mean, 10 * Y.std))
+    assert alignment(torch.full((1, 3, 2, 2), value)).abs().max() <= 1
