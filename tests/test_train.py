@@ -84,7 +84,8 @@ def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, 
     assert set(content) == {"metrics", "protocol"}
     names = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is")]
     names += [f"{KID}_std", "is_efficientnet_lite0_std", "swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
-    expected = {name + of for name in names for of in ("", "_raw", "_source", "_floor")}
+    expected = {name + of for name in names for of in ("", "_raw", "_source", "_transfer", "_aligned", "_floor")}
+    expected |= {"sharpness_own", "sharpness_own_source"}
     # real against real is two sets of two, so there are no subsets to draw
     assert set(content["metrics"]) == expected - {"kid_efficientnet_lite0_std_floor"}
     wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}

