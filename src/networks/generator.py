@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from src.networks.initialise import WIDEST, Init, initialise
+from src.networks.norm import InstanceNorm
 from src.networks.recompute import recomputed
 from src.networks.reflect import Reflect
 from src.networks.resample import BlurDown, BlurUp
@@ -50,11 +51,11 @@ class ResBlock(nn.Module):
         self.body = nn.Sequential(
             Reflect(1),
             nn.Conv2d(channels, channels, 3),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm(channels),
             nn.ReLU(inplace=True),
             Reflect(1),
             nn.Conv2d(channels, channels, 3),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm(channels),
         )
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -70,7 +71,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.recompute = recompute
         self.pad = Reflect(3)
-        self.stem = nn.Sequential(nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(inplace=True))
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 7), InstanceNorm(width), nn.ReLU(inplace=True))
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1)
         self.after1 = _norm_relu(2 * width, BlurDown(2 * width) if blur else None)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=1 if blur else 2, padding=1)
@@ -190,7 +191,7 @@ def _plain(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _norm_relu(channels: int, down: nn.Module | None) -> nn.Sequential:
-    layers = [nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]
+    layers = [InstanceNorm(channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, *([down] if down else []))
 
 
@@ -203,7 +204,7 @@ def _decoder(width: int, blur: bool, blocks: int) -> Iterator[nn.Module]:
             yield nn.Conv2d(wide, narrow, 3, padding=1)
         else:
             yield nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1)
-        yield nn.InstanceNorm2d(narrow)
+        yield InstanceNorm(narrow)
         yield nn.ReLU(inplace=True)
     yield Reflect(3)
     yield nn.Conv2d(width, 3, 7)
