@@ -12,6 +12,7 @@ from src.data.datamodule import UnpairedData, spaced
 from src.data.images import Pixels, read_image, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
+from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.image_set import ImageSet
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
@@ -71,17 +72,21 @@ class Validation:
         real = self._real(where)
         source = self._gather("source", self.x_files, where)
         references = {f"{name}_source": value for name, value in self.scores.again(source, real, where).items()}
-        if len(real) >= 4:
-            references |= {f"{name}_floor": value for name, value in self.scores.floor(real, where).items()}
+        if len(real) >= LEAST:
+            values = floor(self.scores, real, stretches(self.y_files), self._counts(), where)
+            references |= {f"{name}_floor": value for name, value in values.items()}
         return references
 
     def protocol(self) -> dict[str, object]:
         """How the scores were computed."""
         return {
             **self.scores.protocol(len(self.x_files), len(self.y_files)),
-            "floor": "every second real frame against the others",
+            "floor": described(self._counts()),
             "frames": f"whole, resized to training size by data.fit={self.transforms.fit}, antialiased",
         }
+
+    def _counts(self) -> tuple[int, int]:
+        return len(self.x_files), len(self.y_files)
 
     def _read(self, path: Path) -> Tensor:
         with shared_failure():  # ranks read as many frames, one after the other

@@ -83,10 +83,11 @@ def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, 
     content = json.loads((finished[0] / "metrics.json").read_text())
     assert set(content) == {"metrics", "protocol"}
     names = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is")]
-    names += [f"{KID}_std", "is_efficientnet_lite0_std", "swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
-    expected = {name + of for name in names for of in ("", "_raw", "_source", "_floor")}
-    # real against real is two sets of two, so there are no subsets to draw
-    assert set(content["metrics"]) == expected - {"kid_efficientnet_lite0_std_floor"}
+    names += ["is_efficientnet_lite0_std", "swd_unit", "swd_std"]
+    deviations = [f"{KID}_std", f"{KID}_error", "swd_unit_spread", "swd_std_spread"]
+    expected = {name + of for name in [*names, *deviations] for of in ("", "_raw", "_source")}
+    errors = [f"{name}_error" for name in names if not name.startswith("is")]
+    assert set(content["metrics"]) == expected | {f"{name}_floor" for name in [*names, *errors]}
     wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}
     assert wanted | {"commit", "arithmetic", "data_digest"} <= set(content["protocol"])
     assert content["protocol"]["arithmetic"].endswith(f"x{torch.get_num_threads()}")

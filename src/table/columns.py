@@ -15,7 +15,7 @@ FAMILIES = (
     *("content_agreement", "content_agreement_hallucination", "content_agreement_loss"),
 )
 """A name may go on with its extractor, or with a class."""
-COMPANIONS = ("_source", "_floor", "_raw", "_best", "_std", "_spread")
+COMPANIONS = ("_source", "_floor", "_raw", "_best", "_std", "_spread", "_error")
 _ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {
     "seconds_per_step": ("s/step", 1.0),
