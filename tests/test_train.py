@@ -286,7 +286,7 @@ def test_mixed_precision_keeps_the_loss_finite_and_the_weights_wide(frames: Call
 
 
 def test_accumulated_gradients_are_those_of_the_joint_batch(frames: Callable[..., Path], tmp_path: Path):
-    """For D, which steps first; G sees D's new weights one window later."""
+    """For both players."""
     root = frames()
     for name, own in (("joint", ["data.batch_size=3"]), ("windows", ["module.accumulate=3"])):
         (tmp_path / name).mkdir()
@@ -295,9 +295,10 @@ def test_accumulated_gradients_are_those_of_the_joint_batch(frames: Callable[...
         )
         train(cfg, tmp_path / name)
     moments = [torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("joint", "windows")]
-    joint, windows = (saved["optimizer_states"][1]["state"] for saved in moments)
-    for key in joint:
-        torch.testing.assert_close(windows[key]["exp_avg"], joint[key]["exp_avg"], atol=1e-12, rtol=1e-9)
+    for player in (0, 1):
+        joint, windows = (saved["optimizer_states"][player]["state"] for saved in moments)
+        for key in joint:
+            torch.testing.assert_close(windows[key]["exp_avg"], joint[key]["exp_avg"], atol=1e-12, rtol=1e-9)
 
 
 def test_scores_during_training_are_logged(frames: Callable[..., Path], tmp_path: Path):
