@@ -193,8 +193,6 @@ def difference(options: argparse.Namespace) -> float:
     for mine, theirs in pairs:
         weights = [p for p in theirs.parameters() if p.requires_grad]
         for target, source in zip(mine.parameters(), weights, strict=True):
-            if mine is method.H.heads:
-                source.data.mul_(50)  # embeddings far from 1e-7, which is added to their norm there and its floor here
             target.data.copy_(source.data)
     batch = images(options)
     state = method.forward_pass(batch)

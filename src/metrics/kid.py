@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
+from src.metrics.double import in_double
+
 DRAWS = 2020
 """torch-fidelity's seed of the subsets."""
 ROWS = 1024
@@ -16,7 +18,7 @@ def kid(x_MD: Tensor, y_ND: Tensor, *, subsets: int, size: int) -> tuple[float, 
     0 in expectation for equal distributions, lower is closer. Subsets overlap, all of them where they are as large as
     the sets, so the deviation is no error of the mean: that is `kid_error`. Computed in float64 on the CPU.
     """
-    x, y = x_MD.double(), y_ND.double()  # torch-fidelity computes in the precision it is given
+    x, y = in_double(x_MD), in_double(y_ND)  # torch-fidelity computes in the precision it is given
     found = kid_features_to_metric(x, y, kid_subsets=subsets, kid_subset_size=size, rng_seed=DRAWS, verbose=False)
     return found[KEY_METRIC_KID_MEAN], found[KEY_METRIC_KID_STD]
 
@@ -33,7 +35,7 @@ def kid_contributions(x_MD: Tensor, y_ND: Tensor) -> Tensor:
     """
     if min(len(x_MD), len(y_ND)) < 2:
         raise ValueError(f"KID needs at least 2 images a set, got {len(x_MD)} and {len(y_ND)}")
-    x, y = x_MD.double(), y_ND.double()
+    x, y = in_double(x_MD), in_double(y_ND)
     return _to_others(x) + _to_others(y).mean() - 2 * _row_means(x, y)
 
 
@@ -44,7 +46,7 @@ def kid_error(x_MD: Tensor, y_ND: Tensor) -> float:
     1981, who show that it errs upwards): from the sums of each image's kernels, without computing any again. Images
     count as independent, which frames of one video are not. Needs three rows a set.
     """
-    x, y = x_MD.double(), y_ND.double()
+    x, y = in_double(x_MD), in_double(y_ND)
     cross_M, cross_N = _row_means(x, y), _row_means(y, x)
     return float((_left_out(_to_others(x), cross_M) + _left_out(_to_others(y), cross_N)).sqrt())
 
