@@ -26,6 +26,7 @@ from src.data.images import find_images, read_image, shortest_side
 from src.data.transforms import to_tensor
 from src.errors import UserError
 from src.metrics.cache import content_key
+from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import SMALLEST, Scores
 
@@ -65,13 +66,15 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         names = [str(path.relative_to(config.fake)) for path in fake_files]
         write_per_image(Path(config.per_image), names, scores.per_image(fake, real, where))
     metrics = scores(fake, real, where)
-    if len(real) >= 4:
-        metrics |= {f"{name}_floor": value for name, value in scores.floor(real, where).items()}
+    counts = len(fake), len(real)
+    if len(real) >= LEAST:
+        values = floor(scores, real, stretches(real_files), counts, where)
+        metrics |= {f"{name}_floor": value for name, value in values.items()}
     protocol = {
         "real": str(config.real),
         "fake": str(config.fake),
-        **scores.protocol(len(fake), len(real)),
-        "floor": "every second real image against the others",
+        **scores.protocol(*counts),
+        "floor": described(counts),
         "real_digest": content_key(real_files, {})[:12],
         "fake_digest": content_key(fake_files, {})[:12],
         "commit": git_commit(),
@@ -88,8 +91,9 @@ def _read(path: Path) -> Tensor:
 def _show(metrics: dict[str, float], protocol: dict[str, object], scores: Scores) -> None:
     title = f"{protocol['fake']} ({protocol['n_fake']}) against {protocol['real']} ({protocol['n_real']})"
     table = Table("score", "better", "value", "deviation", "real against real", title=title)
+    words = {"swd": "spread", "kid": "error"}
     for name in scores.names:
-        deviation = metrics.get(f"{name}_spread" if name.startswith("swd") else f"{name}_std")
+        deviation = metrics.get(f"{name}_{words.get(name.partition('_')[0], 'std')}")
         values = [metrics[name], deviation, metrics.get(f"{name}_floor")]
         higher = name.startswith("is")
         table.add_row(name, "higher" if higher else "lower", *("-" if v is None else f"{v:.4f}" for v in values))

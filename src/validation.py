@@ -15,6 +15,7 @@ from src.data.images import Pixels, read_image, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.data.unpaired import in_random_order
 from src.errors import UserError
+from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.image_set import ImageSet, to_bytes
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
@@ -91,8 +92,9 @@ class Validation:
             for suffix, images in sets.items()
             for name, value in self.scores.again(images, real, where).items()
         }
-        if len(real) >= 4:
-            references |= {f"{name}_floor": value for name, value in self.scores.floor(real, where).items()}
+        if len(real) >= LEAST:
+            values = floor(self.scores, real, stretches(self.y_files), self._counts(), where)
+            references |= {f"{name}_floor": value for name, value in values.items()}
         return references
 
     def own_size(self, network: nn.Module) -> dict[str, float]:
@@ -122,12 +124,15 @@ class Validation:
         """How the scores were computed."""
         return {
             **self.scores.protocol(len(self.x_files), len(self.y_files)),
-            "floor": "every second real frame against the others",
+            "floor": described(self._counts()),
             "transfer": "Reinhard, in L*a*b*, the colours of a random training photograph a frame",
             "aligned": "mean and deviation of each channel of RGB, of the training sets",
             "sharpness_own": f"of at most {OWN} frames a domain, evenly spaced, at the files' own size",
             "frames": f"whole, resized to training size by data.fit={self.transforms.fit}, antialiased",
         }
+
+    def _counts(self) -> tuple[int, int]:
+        return len(self.x_files), len(self.y_files)
 
     def _read(self, path: Path) -> Tensor:
         with shared_failure():  # ranks read as many frames, one after the other

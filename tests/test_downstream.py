@@ -9,6 +9,8 @@ import pytest
 from src.downstream import RAW, REAL, Cell, Study, latex, load, markdown, save, table_csv, tabulate
 from src.errors import UserError
 
+KEPT = Path(__file__).resolve().parent.parent / "experiments" / "streets_downstream"
+
 
 def cell(row: str, seed: int, miou: float, translator: str = "") -> Cell:
     return Cell(row, translator, seed, {"miou": miou, "accuracy": 0.5 + miou / 2, "iou/tree": miou / 2})
@@ -49,6 +51,33 @@ def test_there_is_no_gap_where_real_is_no_better_or_missing():
     worse = [cell(RAW, 0, 0.5), cell("cut", 0, 0.6, "a"), cell(REAL, 0, 0.4)]
     assert {line.gap_closed for line in tabulate(worse)} == {None}
     assert {line.gap_closed for line in tabulate(worse[:2])} == {None}
+
+
+def test_pairs_and_errors_of_the_kept_study():
+    """Overlapping intervals hid that triplet's sets train a better segmenter than the raw frames do."""
+    lines = {line.row: line for line in tabulate(load(KEPT).cells)}
+    pair = lines["triplet"].over[RAW]
+    assert [round(100 * value, 2) for value in (pair.difference, pair.low, pair.high)] == [3.69, 0.85, 6.54]
+    assert pair.n == 3
+    assert lines["triplet"].interval[0] < lines[RAW].interval[1]
+    # by hand from the printed means and deviations: 0.41, 1.11 and 0.42 points over three
+    squares = 0.41**2 + (1 - 0.39) ** 2 * 1.11**2 + 0.39**2 * 0.42**2
+    assert lines["triplet"].gap_error == pytest.approx((squares / 3) ** 0.5 / 9.43, rel=0.03)
+    assert lines["triplet"].gap_error == pytest.approx(0.045, abs=0.006)
+    assert lines[RAW].gap_error is None
+    assert set(lines["triplet"].over) == {RAW, "cut"}
+    assert set(lines["cut"].over) == {RAW}
+
+
+def test_pairs_are_by_the_segmenters_seed():
+    # by seed over two translators: 0.33, 0.35, 0.37, each 0.13 above raw: differences without variance are no test
+    assert tabulate(CELLS)[1].over == {}
+    cells = [*CELLS, cell("self", 1, 0.32, "run4"), cell("self", 2, 0.30, "run5")]
+    pair = tabulate(cells)[-1].over[RAW]
+    # differences 0.10 and 0.06: mean 0.08, deviation of it 0.02, Student's t of one degree 12.7062
+    assert (pair.n, pair.difference) == (2, pytest.approx(0.08))
+    assert (pair.low, pair.high) == pytest.approx((0.08 - 12.7062 * 0.02, 0.08 + 12.7062 * 0.02), abs=1e-5)
+    assert "| self | raw source | 2 | +8.00 [-17.41, +33.41] |" in markdown(tabulate(cells), "tree", {})
 
 
 def test_one_seed_has_neither_deviation_nor_interval_and_says_so():

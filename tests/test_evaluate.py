@@ -99,7 +99,10 @@ def test_the_command_prints_json_alone_and_a_table_beside_it(few: tuple[Path, Pa
     assert set(result) == {"metrics", "protocol"}
     scores = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is")]
     scores += ["is_efficientnet_lite0_std", "swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
-    assert set(result["metrics"]) == {*scores, *(f"{name}_floor" for name in scores)}
+    floors = [name for name in scores if not name.endswith("_spread")]
+    floors += [f"{name}_error" for name in floors if not name.startswith("is")]
+    own = [*scores, "kid_efficientnet_lite0_error"]
+    assert set(result["metrics"]) == {*own, *(f"{name}_floor" for name in floors)}
     assert (result["protocol"]["n_real"], result["protocol"]["n_fake"], result["protocol"]["side"]) == (5, 5, 32)
     assert "swd_unit" in done.stderr
     assert done.stderr.count("5 images are too few for the covariance of 1280 features") == 2  # warned; protocol
@@ -114,7 +117,7 @@ def test_real_features_are_there_the_next_time_and_change_nothing(
 ):
     config = [f"real={few[0]}", f"fake={few[1]}", f"metrics.cache={tmp_path}"]
     first = evaluate(evaluation(*config))
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".safetensors"]  # floor and features
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}  # floor and features
     assert evaluate(evaluation(*config)) == first
     assert evaluate(evaluation(*config, "metrics.cache=null")) == first
 

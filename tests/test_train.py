@@ -83,11 +83,13 @@ def test_metrics_stand_with_their_protocol_and_references(finished: tuple[Path, 
     content = json.loads((finished[0] / "metrics.json").read_text())
     assert set(content) == {"metrics", "protocol"}
     names = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is")]
-    names += [f"{KID}_std", "is_efficientnet_lite0_std", "swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
-    expected = {name + of for name in names for of in ("", "_raw", "_source", "_transfer", "_aligned", "_floor")}
+    names += ["is_efficientnet_lite0_std", "swd_unit", "swd_std", "sharpness"]
+    deviations = [f"{KID}_std", f"{KID}_error", "swd_unit_spread", "swd_std_spread"]
+    suffixes = ("", "_raw", "_source", "_transfer", "_aligned")
+    expected = {name + of for name in [*names, *deviations] for of in suffixes}
     expected |= {"sharpness_own", "sharpness_own_source"}
-    # real against real is two sets of two, so there are no subsets to draw
-    assert set(content["metrics"]) == expected - {"kid_efficientnet_lite0_std_floor"}
+    errors = [f"{name}_error" for name in names if not name.startswith("is")]
+    assert set(content["metrics"]) == expected | {f"{name}_floor" for name in [*names, *errors]}
     wanted = {"n_fake", "n_real", "side", "resize", "extractor", "extractor_sha256", "seed", "batches", "epochs"}
     assert wanted | {"commit", "arithmetic", "data_digest"} <= set(content["protocol"])
     assert content["protocol"]["arithmetic"].endswith(f"x{torch.get_num_threads()}")
@@ -286,7 +288,7 @@ def test_mixed_precision_keeps_the_loss_finite_and_the_weights_wide(frames: Call
 
 
 def test_accumulated_gradients_are_those_of_the_joint_batch(frames: Callable[..., Path], tmp_path: Path):
-    """For D, which steps first; G sees D's new weights one window later."""
+    """For both players."""
     root = frames()
     for name, own in (("joint", ["data.batch_size=3"]), ("windows", ["module.accumulate=3"])):
         (tmp_path / name).mkdir()
@@ -295,9 +297,10 @@ def test_accumulated_gradients_are_those_of_the_joint_batch(frames: Callable[...
         )
         train(cfg, tmp_path / name)
     moments = [torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("joint", "windows")]
-    joint, windows = (saved["optimizer_states"][1]["state"] for saved in moments)
-    for key in joint:
-        torch.testing.assert_close(windows[key]["exp_avg"], joint[key]["exp_avg"], atol=1e-12, rtol=1e-9)
+    for player in (0, 1):
+        joint, windows = (saved["optimizer_states"][player]["state"] for saved in moments)
+        for key in joint:
+            torch.testing.assert_close(windows[key]["exp_avg"], joint[key]["exp_avg"], atol=1e-12, rtol=1e-9)
 
 
 def test_scores_during_training_are_logged(frames: Callable[..., Path], tmp_path: Path):

@@ -2,10 +2,12 @@
 
 from torch import Tensor
 
+from src.losses.precision import at_least_fp32
+
 
 def cycle_loss(returned_B3HW: Tensor, image_B3HW: Tensor) -> Tensor:
     """E[|F(G(x)) - x|], the mean over images, channels and pixels; >= 0, in units of the images' [-1, 1].
 
     The identity loss (Sec. 5.2 there) is the same distance, with F(x) in the place of F(G(x)).
     """
-    return (returned_B3HW - image_B3HW).abs().mean()
+    return (at_least_fp32(returned_B3HW) - at_least_fp32(image_B3HW)).abs().mean()

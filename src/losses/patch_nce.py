@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from src.losses.precision import at_least_fp32
+
 
 def patch_nce(query_BND: Tensor, key_BND: Tensor, temperature: float) -> Tensor:
     """Cross-entropy of recognising each query's own key among the N keys of the same image; a scalar >= 0.
@@ -18,11 +20,7 @@ def patch_nce(query_BND: Tensor, key_BND: Tensor, temperature: float) -> Tensor:
     """
     with torch.autocast(query_BND.device.type, enabled=False):
         # keys are constants: the encoder must move the output, not the source (CUT, Sec. 3.2)
-        query_BND, key_BND = _at_least_fp32(query_BND), _at_least_fp32(key_BND.detach())
+        query_BND, key_BND = at_least_fp32(query_BND), at_least_fp32(key_BND.detach())
         logits_BNN = query_BND @ key_BND.mT / temperature
         truth_BN = torch.arange(logits_BNN.shape[-1], device=logits_BNN.device).expand(logits_BNN.shape[:-1])
         return F.cross_entropy(logits_BNN.flatten(0, 1), truth_BN.flatten())
-
-
-def _at_least_fp32(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()

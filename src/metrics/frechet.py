@@ -7,6 +7,8 @@ D x D product however few images there are, and of singular ones they are inexac
 import torch
 from torch import Tensor
 
+from src.metrics.double import in_double
+
 
 def frechet_distance(x_MD: Tensor, y_ND: Tensor) -> float:
     """|mu_x - mu_y|^2 + tr(S_x + S_y - 2 (S_x S_y)^(1/2)) with unbiased covariances S; 0 for equal sets.
@@ -20,7 +22,7 @@ def frechet_distance(x_MD: Tensor, y_ND: Tensor) -> float:
     """
     if min(len(x_MD), len(y_ND)) < 2:
         raise ValueError(f"FID needs at least 2 images a set, got {len(x_MD)} and {len(y_ND)}")
-    (x_mean, x_root), (y_mean, y_root) = (_moments(rows.double()) for rows in (x_MD, y_ND))
+    (x_mean, x_root), (y_mean, y_root) = (_moments(in_double(rows)) for rows in (x_MD, y_ND))
     cross = torch.linalg.svdvals(x_root @ y_root.T).sum()
     return float(((x_mean - y_mean) ** 2).sum() + (x_root**2).sum() + (y_root**2).sum() - 2 * cross)
 

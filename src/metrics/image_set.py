@@ -31,7 +31,7 @@ class ImageSet:
         """Number of images."""
         return len(self.squares)
 
-    def part(self, indices: slice) -> "ImageSet":
+    def part(self, indices: slice | list[int]) -> "ImageSet":
         """A subset, without computing anything again."""
         logits = None if self.logits is None else self.logits[indices]
         return ImageSet(self.squares[indices], self.features[indices], logits, self.sharpness[indices])

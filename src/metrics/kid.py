@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
+from src.metrics.double import in_double
+
 DRAWS = 2020
 """torch-fidelity's seed of the subsets."""
 ROWS = 1024
@@ -13,9 +15,10 @@ ROWS = 1024
 def kid(x_MD: Tensor, y_ND: Tensor, *, subsets: int, size: int) -> tuple[float, float]:
     """Mean and deviation of the unbiased estimate over random subsets of `size` rows of both sets, by torch-fidelity.
 
-    0 in expectation for equal distributions, lower is closer. Computed in float64 on the CPU.
+    0 in expectation for equal distributions, lower is closer. Subsets overlap, all of them where they are as large as
+    the sets, so the deviation is no error of the mean: that is `kid_error`. Computed in float64 on the CPU.
     """
-    x, y = x_MD.double(), y_ND.double()  # torch-fidelity computes in the precision it is given
+    x, y = in_double(x_MD), in_double(y_ND)  # torch-fidelity computes in the precision it is given
     found = kid_features_to_metric(x, y, kid_subsets=subsets, kid_subset_size=size, rng_seed=DRAWS, verbose=False)
     return found[KEY_METRIC_KID_MEAN], found[KEY_METRIC_KID_STD]
 
@@ -32,8 +35,30 @@ def kid_contributions(x_MD: Tensor, y_ND: Tensor) -> Tensor:
     """
     if min(len(x_MD), len(y_ND)) < 2:
         raise ValueError(f"KID needs at least 2 images a set, got {len(x_MD)} and {len(y_ND)}")
-    x, y = x_MD.double(), y_ND.double()
+    x, y = in_double(x_MD), in_double(y_ND)
     return _to_others(x) + _to_others(y).mean() - 2 * _row_means(x, y)
+
+
+def kid_error(x_MD: Tensor, y_ND: Tensor) -> float:
+    """Standard error of the KID over whole sets: what it would scatter by over fresh images, by the jackknife.
+
+    sqrt((m-1)/m sum_i (U_(i) - mean)^2 + the same over y), with U_(i) the estimate without one image (Efron and Stein
+    1981, who show that it errs upwards): from the sums of each image's kernels, without computing any again. Images
+    count as independent, which frames of one video are not. Needs three rows a set.
+    """
+    x, y = in_double(x_MD), in_double(y_ND)
+    cross_M, cross_N = _row_means(x, y), _row_means(y, x)
+    return float((_left_out(_to_others(x), cross_M) + _left_out(_to_others(y), cross_N)).sqrt())
+
+
+def _left_out(others_M: Tensor, cross_M: Tensor) -> Tensor:
+    """The jackknife's variance over one set, from each image's mean kernels with its own set and with the other."""
+    count = len(others_M)
+    # without image i: the sum over pairs loses it twice, the sum over both sets once
+    within_M = (others_M.sum() - 2 * others_M) / (count - 2)
+    between_M = (cross_M.sum() - cross_M) / (count - 1)
+    without_M = within_M - 2 * between_M
+    return (count - 1) / count * (without_M - without_M.mean()).square().sum()
 
 
 def _to_others(a_MD: Tensor) -> Tensor:

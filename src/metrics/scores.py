@@ -17,7 +17,7 @@ from src.metrics.extractor import Embedding, Extractor
 from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet, embed, exact, square, to_bytes
 from src.metrics.inception_score import inception_score, splits
-from src.metrics.kid import kid, kid_contributions
+from src.metrics.kid import kid, kid_contributions, kid_error
 from src.metrics.score_cache import kept
 from src.metrics.shards import from_first, join, rank, share
 from src.metrics.sharpness import laplacian_deviation
@@ -36,6 +36,7 @@ class Scores:
     Names, with <x> the extractor's suffix ("" for Inception, else "_" and its name):
 
     - `kid<x>`, `kid<x>_std`: mean and deviation over subsets; the second only where there are subsets.
+    - `kid<x>_error`: standard error over images, from three a set on, see kid_error.
     - `fid<x>`: see frechet_distance.
     - `is<x>`, `is<x>_std`: of the first set alone, mean and deviation over splits; only if the extractor classifies.
     - `swd_unit`, `swd_unit_spread`, `swd_std`, `swd_std_spread`: both scales of SWD, mean over projection seeds, and
@@ -163,11 +164,6 @@ class Scores:
         compute = partial(self._all, images, real, where)
         return from_first(partial(kept, self.cache.folder, images, real, settings, compute), where)
 
-    def floor(self, real: ImageSet, where: torch.device) -> dict[str, float]:
-        """The same of at least four real images: every second one against the others, without an odd last one."""
-        end = len(real) // 2 * 2
-        return self.again(real.part(slice(0, end, 2)), real.part(slice(1, end, 2)), where)
-
     def per_image(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, list[float]]:
         """Columns with a value an image: `kid_contribution<x>`, whose mean is the KID over whole sets."""
         values = kid_contributions(images.features.to(where), real.features.to(where))
@@ -177,7 +173,7 @@ class Scores:
         """What a number needs beside it to mean anything."""
         size, subsets = self._subsets(n_fake, n_real)
         square = f"bicubic, antialiased, to {self.side} x {self.side}, rounded to 8 bits"
-        deviation = "*_std: their deviation" if subsets > 1 else "no deviation"
+        deviation = "*_std: their deviation" if subsets > 1 else "no *_std"
         protocol = {
             "n_fake": n_fake,
             "n_real": n_real,
@@ -188,7 +184,8 @@ class Scores:
             "extractor": self.extractor.name,
             "extractor_sha256": self.extractor.weights_sha256,
             "fid": self._few(n_fake, n_real) or "unbiased covariances",
-            "kid": f"unbiased, polynomial kernel of degree 3, {subsets} subset(s) of {size}, {deviation}",
+            "kid": f"unbiased, polynomial kernel of degree 3, {subsets} subset(s) of {size}, {deviation}; "
+            "*_error: jackknife over images",
             "kid_subsets": subsets,
             "kid_subset_size": size,
             "swd": f"7x7, 128 patches, 512 directions, x1000, mean of {self.seeds} projection seeds (*_spread: their "
@@ -219,7 +216,10 @@ class Scores:
         size, subsets = self._subsets(len(images), len(real))
         mean, std = kid(images.features, real.features, subsets=subsets, size=size)
         name = f"kid{self.extractor.suffix}"
-        return {name: mean, f"{name}_std": std} if subsets > 1 else {name: mean}
+        values = {name: mean, f"{name}_std": std} if subsets > 1 else {name: mean}
+        if min(len(images), len(real)) >= 3:
+            values[f"{name}_error"] = kid_error(images.features, real.features)
+        return values
 
     def _fid(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
         distance = frechet_distance(images.features.to(where), real.features.to(where))

@@ -14,11 +14,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from src.data.unpaired import Sample
 from src.errors import UserError
 from src.methods.base import Batch, Method
-from src.metrics.coverage import coverage, mean_distance
 from src.modules.average import WeightAverage
 from src.modules.cuda_graph import CudaGraph
 from src.modules.finite import FiniteTerms, demand_finite
 from src.modules.log_interval import log_interval
+from src.modules.places import Places, places_of, spread
 from src.modules.schedule import linear_decay
 
 
@@ -33,8 +33,9 @@ class Translation(LightningModule):
         optimizer: builds an optimiser from parameters.
         decay: share of the epochs in which the rate falls to zero.
         ema_decay: of the translator's weight average.
-        accumulate: batches whose gradients are summed before either player steps. D's new weights are seen by
-            G from the next window on, whereas one joint batch would show them at once.
+        accumulate: batches a step, the same as one joint batch of them: where D steps first, all of the window meet
+            its new weights, for which G runs once more on all but the last. The log then holds the last batch's terms
+            until the next window is over.
         channels_last: keep weights, and so features, with channels innermost in memory.
         cuda_graph: record the step once and replay it; one GPU, and an optimiser that is `capturable`.
     """
@@ -68,6 +69,8 @@ class Translation(LightningModule):
         self.cuda_graph = CudaGraph(self._update, lambda: method.settled) if cuda_graph else None
         self._started, self._seconds_before = time.monotonic(), 0.0
         self.batches = 0  # of all epochs; Lightning's global_step counts optimiser steps, two a batch
+        self._window: list[Batch] = []
+        self._latest: tuple[dict[str, Tensor], Places] | None = None
         self.finite = FiniteTerms()
 
     def check(self, trainer: Trainer, batches: int) -> None:
@@ -114,19 +117,39 @@ class Translation(LightningModule):
 
         self.batches += 1
         if last:
-            self.average.update(self.method.translator().parameters(), self.batches // self.accumulate)
-        self._log_terms(terms, state)
+            self.average.update(self.method.translator().parameters(), self._steps(in_epoch))
+        if terms:
+            self._latest = terms, places_of(state)
+        if self._latest is not None:
+            self._log_terms(*self._latest)
+
+    def _steps(self, in_epoch: int) -> int:
+        # the last window of an epoch is a step, however short
+        epochs, batches = divmod(self.batches, in_epoch)
+        return epochs * -(-in_epoch // self.accumulate) + -(-batches // self.accumulate)
 
     def _update(self, batch: Batch, window: int = 1, *, step: bool = True) -> tuple[dict[str, Tensor], Any]:
-        """The terms of both players, whose gradients were added, and what the forward pass left."""
+        """The terms of both players, whose gradients were added, and what the forward pass left; {} while it waits."""
+        if not self.method.generators_first:
+            return self._discriminators_first(batch, window, step=step)
         state = self.method.forward_pass(batch)
-        if self.method.generators_first:
-            g_terms = self._train_generators(state, window, step=step)
+        g_terms = self._train_generators(state, window, step=step)
+        d_terms = self._train_discriminators(state, window, step=step)
+        return _detached({**g_terms, **d_terms}), state
+
+    def _discriminators_first(self, batch: Batch, window: int, *, step: bool) -> tuple[dict[str, Tensor], Any]:
+        with torch.set_grad_enabled(step):  # before D's step nothing is differentiated but D
+            state = self.method.forward_pass(batch)
+        with torch.enable_grad():
             d_terms = self._train_discriminators(state, window, step=step)
-        else:
-            d_terms = self._train_discriminators(state, window, step=step)
-            g_terms = self._train_generators(state, window, step=step)
-        return {name: term.detach() for name, term in {**g_terms, **d_terms}.items()}, state
+        if not step:
+            self._window.append(batch)
+            return {}, state
+        for waiting in self._window:
+            self._train_generators(self.method.forward_pass(waiting), window, step=False)
+        self._window.clear()
+        g_terms = self._train_generators(state, window, step=True)
+        return _detached({**g_terms, **d_terms}), state
 
     def on_train_start(self) -> None:
         """Let the rate be read from the device, where a recorded step can see it change."""
@@ -156,7 +179,9 @@ class Translation(LightningModule):
         return terms
 
     def _descend(self, terms: dict[str, Tensor], optimizer: LightningOptimizer, window: int, *, step: bool) -> None:
-        self.manual_backward(torch.stack(list(terms.values())).sum() / window)
+        # autocast would take the products of the heads' gradients, whose forward is in fp32, in half precision
+        with torch.autocast(self.device.type, enabled=False):
+            self.manual_backward(torch.stack(list(terms.values())).sum() / window)
         if step:
             optimizer.step()
             optimizer.zero_grad()
@@ -166,22 +191,15 @@ class Translation(LightningModule):
         assert isinstance(optimizers, list)
         return optimizers
 
-    def _log_terms(self, terms: dict[str, Tensor], state: Any) -> None:
+    def _log_terms(self, terms: dict[str, Tensor], places: Places) -> None:
         means = self._log_mean({f"train/{name}": term for name, term in terms.items()})
         # the means are those of all ranks, so all of them stop at the same batch
         interval = log_interval(self.trainer)
         self.finite.watch({name: means[f"train/{name}"] for name in terms}, self.batches, interval)
-        places = getattr(state, "places", None)
-        if places is None or self.batches % interval:
+        if self.batches % interval:
             return
-        for tap, places_BN in places.items():
-            grid = (state.features[tap].shape[2], state.features[tap].shape[3])
-            values = {
-                f"places/{tap}_share": places_BN.shape[1] / (grid[0] * grid[1]),
-                f"places/{tap}_coverage": coverage(places_BN, grid),
-                f"places/{tap}_distance": mean_distance(places_BN, grid),
-            }
-            self._log_mean({name: torch.as_tensor(value, device=self.device) for name, value in values.items()})
+        for values in spread(places):
+            self._log_mean(values)
 
     def _log_mean(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         # over ranks: each has seen its share of the joint batch, and one message serves all values. Stacked, they are
@@ -214,6 +232,10 @@ class Translation(LightningModule):
     def seconds(self) -> float:
         """Wall time of the run so far, over all its starts."""
         return self._seconds_before + time.monotonic() - self._started
+
+
+def _detached(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: term.detach() for name, term in terms.items()}
 
 
 def _require_grad(parameters: Iterable[nn.Parameter], required: bool) -> None:

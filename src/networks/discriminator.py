@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from src.networks.augment import DiffAugment
 from src.networks.initialise import WIDEST, Init, initialise
+from src.networks.norm import InstanceNorm
 from src.networks.resample import BlurDown
 
 
@@ -47,7 +48,7 @@ class Discriminator(nn.Module):
             halve = stage < halvings
             layers.append(nn.Conv2d(before, channels, 4, stride=2 if halve and not blur else 1, padding=1))
             if stage > 0:
-                layers.append(nn.InstanceNorm2d(channels))
+                layers.append(InstanceNorm(channels))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             if halve and blur:
                 layers.append(BlurDown(channels))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from src.networks.colour import ColourAlignment, Colours
 from src.networks.initialise import WIDEST, Init, initialise
+from src.networks.norm import InstanceNorm
 from src.networks.output import PlainOutput, ResidualOutput
 from src.networks.recompute import recomputed
 from src.networks.reflect import Reflect
@@ -62,11 +63,11 @@ class ResBlock(nn.Module):
         self.body = nn.Sequential(
             Reflect(1),
             nn.Conv2d(channels, channels, 3),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm(channels),
             nn.ReLU(inplace=True),
             Reflect(1),
             nn.Conv2d(channels, channels, 3),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm(channels),
         )
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -82,7 +83,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.recompute = recompute
         self.pad = Reflect(REFLECTED)
-        self.stem = nn.Sequential(nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(inplace=True))
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 7), InstanceNorm(width), nn.ReLU(inplace=True))
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1)
         self.after1 = _norm_relu(2 * width, BlurDown(2 * width) if blur else None)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=1 if blur else 2, padding=1)
@@ -234,7 +235,7 @@ def _plain(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _norm_relu(channels: int, down: nn.Module | None) -> nn.Sequential:
-    layers = [nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]
+    layers = [InstanceNorm(channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, *([down] if down else []))
 
 
@@ -247,7 +248,7 @@ def _decoder(width: int, blur: bool, blocks: int) -> Iterator[nn.Module]:
             yield nn.Conv2d(wide, narrow, 3, padding=1)
         else:
             yield nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1)
-        yield nn.InstanceNorm2d(narrow)
+        yield InstanceNorm(narrow)
         yield nn.ReLU(inplace=True)
     yield Reflect(3)
     yield nn.Conv2d(width, 3, 7)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from src.errors import UserError, did_you_mean
 from src.networks import noise
@@ -52,16 +51,18 @@ class PatchSampler(nn.Module):
         if not 1 <= embedding <= WIDEST_EMBEDDING:
             raise ValueError(f"sampler.embedding must lie in [1, {WIDEST_EMBEDDING}], got {embedding}")
         self.selection = selection
-        self.attention = nn.ModuleDict(
-            {tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()}
-        )
-        self.heads = nn.ModuleDict(
+        # drawn before the attention, so that the variants of one seed start with the same heads
+        heads = nn.ModuleDict(
             {
                 tap: nn.Sequential(nn.Linear(c, embedding), nn.ReLU(), nn.Linear(embedding, embedding))
                 for tap, c in channels.items()
             }
         )
-        initialise(self.heads, "xavier", gain)
+        initialise(heads, "xavier", gain)
+        self.attention = nn.ModuleDict(
+            {tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()}
+        )
+        self.heads = heads
 
     @torch.no_grad()
     def score(self, features: Mapping[str, Tensor], key_B: Tensor) -> dict[str, Tensor]:
@@ -99,13 +100,13 @@ class PatchSampler(nn.Module):
         return places
 
     def forward(self, features: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Embedded patches [B, N, D] by tap, of unit L2 norm: attended features at `places`, through the head."""
+        """Embedded patches [B, N, D] by tap, of unit L2 norm: attended features at `places`, through the head.
+
+        But for the 1e-7 added to the norm, as in the released CUT code: it counts at the start, when norms are near 4e-7.
+        """
         with _full_precision(next(iter(places.values()))):
-            # eps as the released CUT code's: an embedding of rounding noise must not become a direction
             return {
-                tap: F.normalize(
-                    self.heads[tap](self._attention(tap).attend(_widen(features[tap]), places_BN)), dim=-1, eps=1e-7
-                )
+                tap: _unit(self.heads[tap](self._attention(tap).attend(_widen(features[tap]), places_BN)))
                 for tap, places_BN in places.items()
             }
 
@@ -118,6 +119,12 @@ class PatchSampler(nn.Module):
 def _full_precision(tensor: Tensor) -> torch.autocast:
     # softmaxes, entropies and cosines lose their order in bf16: convolutions alone run under autocast
     return torch.autocast(tensor.device.type, enabled=False)
+
+
+def _unit(x_BND: Tensor) -> Tensor:
+    # an embedding of rounding noise must not become a direction
+    unit: Tensor = x_BND / (torch.linalg.vector_norm(x_BND, dim=-1, keepdim=True) + 1e-7)
+    return unit
 
 
 def _widen(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ FAMILIES = (
 )
 """A name may go on with its extractor, or with a class."""
 NEAR_ONE = ("sharpness", "sharpness_own")
-COMPANIONS = ("_source", "_floor", "_transfer", "_aligned", "_raw", "_best", "_std", "_spread")
+COMPANIONS = ("_source", "_floor", "_transfer", "_aligned", "_raw", "_best", "_std", "_spread", "_error")
 _ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {
     "seconds_per_step": ("s/step", 1.0),

@@ -70,7 +70,7 @@ def card(name: str, provenance: Provenance) -> str:
 
 def _scores(provenance: Provenance) -> list[str]:
     metrics, protocol = provenance.metrics, provenance.protocol
-    deviations = {f"{name}{suffix}" for name in metrics for suffix in ("_std", "_spread")}
+    deviations = {f"{name}{suffix}" for name in metrics for suffix in ("_std", "_spread", "_error")}
     # of the averaged weights; the last step's stand beside them
     suffix = "" if provenance.facts["weights"].startswith("average") else "_raw"
     names = [name for name in metrics if f"{name}_source" in metrics and name not in deviations]

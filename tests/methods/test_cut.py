@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from src.methods.base import Batch
 from src.methods.cut import CUT
 from src.networks import noise
 from src.networks.attention.none import NoAttention
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, batch, cut
+
+
+def unit(z_ND: Tensor) -> Tensor:
+    """As the released CUT code: x / (|x| + 1e-7)."""
+    return torch.stack([row / (float(row @ row) ** 0.5 + 1e-7) for row in z_ND])
 
 
 def by_hand(method: CUT, x: Tensor, y: Tensor, places_x: dict[str, Tensor], places_y: dict[str, Tensor]) -> dict:
@@ -29,7 +34,7 @@ def by_hand(method: CUT, x: Tensor, y: Tensor, places_x: dict[str, Tensor], plac
                 z = []
                 for feature in (query_taps[tap][b], key_taps[tap][b]):
                     columns = feature.flatten(1)[:, places[tap][b]].T
-                    z.append(F.normalize(method.H.heads[tap](columns), dim=1, eps=1e-7))
+                    z.append(unit(method.H.heads[tap](columns)))
                 patches = len(z[0])
                 for s in range(patches):
                     similarity = [float(z[0][s] @ z[1][n]) / method.temperature for n in range(patches)]
@@ -117,7 +122,7 @@ def test_flip_equivariance_by_hand():
             for tap, key_feature in keys.items():
                 query_feature = queries[tap].flip(3) if flip else queries[tap]
                 z = [
-                    F.normalize(method.H.heads[tap](feature[0].flatten(1)[:, state.places[tap][b]].T), dim=1, eps=1e-7)
+                    unit(method.H.heads[tap](feature[0].flatten(1)[:, state.places[tap][b]].T))
                     for feature in (query_feature, key_feature)
                 ]
                 for s in range(8):
@@ -166,6 +171,31 @@ def test_each_player_moves_only_its_own_weights():
     mine = {id(parameter) for parameter in method.generator_parameters()}
     assert mine.isdisjoint(id(parameter) for parameter in method.discriminator_parameters())
     assert len(mine) + len(list(method.discriminator_parameters())) == len(list(method.parameters()))
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_variants_of_a_seed_start_with_the_same_g_d_and_heads(attention: str):
+    """Or a paired test over seeds would pair nothing."""
+    base, method = cut("attention=none", seed=3), cut(f"attention={attention}", seed=3)
+    for ours, theirs in ((method.G, base.G), (method.D, base.D), (method.H.heads, base.H.heads)):
+        assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_the_first_gradient_is_that_of_the_released_codes_norm():
+    """Embeddings start with norms near 4e-7, where 1e-7 added to them or their floor differ by a third."""
+    method = cut("attention=none").double()
+    data = batch()
+    state = method.forward_pass(Batch(data.x.double(), data.y.double(), data.key, 0.0))
+    found = method.H(state.features, state.places)
+    for tap, places in state.places.items():
+        columns = state.features[tap].flatten(2).gather(2, places[:, None].expand(-1, state.features[tap].shape[1], -1))
+        raw = method.H.heads[tap](columns.mT)
+        expected = raw / (raw.pow(2).sum(-1, keepdim=True).pow(0.5) + 1e-7)
+        torch.testing.assert_close(found[tap], expected, rtol=1e-10, atol=1e-12)
+        weight = next(method.H.heads[tap].parameters())
+        direction = torch.randn(expected.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        gradients = [torch.autograd.grad((one * direction).sum(), weight)[0] for one in (found[tap], expected)]
+        torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)

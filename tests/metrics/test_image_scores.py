@@ -15,9 +15,10 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from src.errors import UserError
 from src.metrics.efficientnet import EfficientNetLite0
 from src.metrics.extractor import Embedding
+from src.metrics.floor import floor
 from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet
-from src.metrics.kid import kid_contributions
+from src.metrics.kid import kid_contributions, kid_error
 from src.metrics.scores import Scores
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 
@@ -72,7 +73,7 @@ def test_scores_are_given_under_their_names():
     found = scores()
     assert found.names == ["kid_means", "fid_means", "is_means", "swd_unit", "swd_std", "sharpness"]
     values = found(gather(found, images(4)), gather(found, images(5, seed=1)), CPU)
-    spreads = {"kid_means_std", "is_means_std", "swd_unit_spread", "swd_std_spread"}
+    spreads = {"kid_means_std", "kid_means_error", "is_means_std", "swd_unit_spread", "swd_std_spread"}
     assert set(values) == set(found.names) | spreads
     assert all(isinstance(value, float) for value in values.values())
 
@@ -91,6 +92,7 @@ def test_kid_over_whole_sets_is_the_closed_form():
     values = found(x, y, CPU)
     assert values["kid_means"] == pytest.approx(float(kid_contributions(x.features, y.features).mean()), abs=1e-12)
     assert "kid_means_std" not in values
+    assert values["kid_means_error"] == kid_error(x.features, y.features)
     assert found.protocol(7, 7)["kid_subsets"] == 1
 
 
@@ -153,13 +155,6 @@ def test_the_larger_set_is_thinned_evenly_for_both_distances():
     assert found(x, y, CPU)["swd_unit"] == pytest.approx(draw.unit, rel=1e-12)
 
 
-def test_the_floor_compares_every_second_image_with_the_others():
-    found, real = scores(), images(9)
-    floor = found.floor(gather(found, real), CPU)
-    # the ninth has no counterpart
-    assert floor == found(gather(found, real[:8:2]), gather(found, real[1::2]), CPU)
-
-
 def test_a_set_and_its_parts_keep_images_and_features_together():
     whole = gather(scores(), images(5))
     part = whole.part(slice(1, None, 2))
@@ -176,7 +171,7 @@ def test_features_are_computed_once_an_image_from_8_bits_in_batches():
     found = scores(extractor)
     gathered = gather(found, images(5))
     found(gathered, gathered, CPU)
-    found.floor(gathered, CPU)
+    floor(found, gathered, [[place] for place in range(5)], (5, 5), CPU)
     assert [tuple(x.shape) for x in extractor.seen] == [(3, 3, SIDE, SIDE), (2, 3, SIDE, SIDE)]
     assert all(x.dtype == torch.uint8 for x in extractor.seen)
 

@@ -6,7 +6,8 @@ from torch import Tensor
 from torchmetrics.image.kid import poly_mmd
 
 from src.metrics import kid as module
-from src.metrics.kid import kid_contributions
+from src.metrics.kid import kid as over_subsets
+from src.metrics.kid import kid_contributions, kid_error
 
 
 def features(count: int, width: int = 7, seed: int = 0) -> Tensor:
@@ -113,3 +114,33 @@ def test_single_precision_features_are_summed_in_double():
 def test_fewer_than_two_images_are_refused_with_both_numbers(m, n):
     with pytest.raises(ValueError, match=f"at least 2 images a set, got {m} and {n}"):
         kid_contributions(features(m), features(n))
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 3), (7, 5), (4, 12)])
+def test_the_error_is_the_jackknifes_with_every_estimate_computed_anew(m, n):
+    x, y = features(m), features(n, seed=1) + 0.3
+    without_x = torch.tensor([kid(torch.cat([x[:i], x[i + 1 :]]), y) for i in range(m)])
+    without_y = torch.tensor([kid(x, torch.cat([y[:i], y[i + 1 :]])) for i in range(n)])
+    # the sum of squares is (m - 1) times the variance
+    expected = (m - 1) ** 2 / m * without_x.var() + (n - 1) ** 2 / n * without_y.var()
+    assert kid_error(x, y) == pytest.approx(float(expected.sqrt()), rel=1e-6)
+
+
+def test_the_error_is_what_fresh_sets_scatter_by_where_subsets_say_a_fifth():
+    """249 and 233 images, as on CARLA -> CamVid: 20 directions that vary unequally, of two distributions."""
+    scale = torch.linspace(2.0, 0.2, 20, dtype=torch.float64)
+    fresh = [
+        (features(249, 20, seed=2 * s) * scale, features(233, 20, seed=2 * s + 1) * scale + 0.4) for s in range(40)
+    ]
+    scatter = float(torch.tensor([kid(*pair) for pair in fresh]).std())
+    errors = torch.tensor([kid_error(*pair) for pair in fresh[:10]])
+    # 40 sets tell their deviation to 11 %
+    assert float(errors.mean()) == pytest.approx(scatter, rel=0.25)
+    assert over_subsets(*fresh[0], subsets=20, size=233)[1] < scatter / 3
+
+
+def test_the_error_of_one_distribution_errs_upwards_only():
+    fresh = [(features(100, 8, seed=2 * s), features(100, 8, seed=2 * s + 1)) for s in range(60)]
+    scatter = float(torch.tensor([kid(*pair) for pair in fresh]).std())
+    error = float(torch.tensor([kid_error(*pair) for pair in fresh]).mean())
+    assert scatter < error < 2 * scatter

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from src.metrics.floor import floor
 from src.metrics.image_set import ImageSet
 from src.metrics.scores import Scores
 from tests.metrics.test_image_scores import CPU, Means, gather, images, scores
@@ -72,8 +73,10 @@ def test_the_floor_is_kept_and_scores_of_outputs_are_not(sets: tuple[ImageSet, I
     found = counting(tmp_path)
     found(*sets, CPU)
     assert not list(tmp_path.iterdir())
-    found.floor(sets[1], CPU)
-    assert len(list(tmp_path.iterdir())) == 1
+    values = floor(found, sets[1], [[place] for place in range(6)], (6, 6), CPU)
+    Counting.computed = 0
+    assert floor(counting(tmp_path), sets[1], [[place] for place in range(6)], (6, 6), CPU) == values
+    assert Counting.computed == 0
 
 
 def test_without_a_folder_everything_is_computed(sets: tuple[ImageSet, ImageSet]):

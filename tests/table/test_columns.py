@@ -22,6 +22,7 @@ def test_companions_are_no_columns_but_swd_std_is():
 def test_a_deviation_named_before_its_extractor_is_no_score():
     # with "more is better" it would be tested against CUT as if it were one
     names = [f"{score}_efficientnet_lite0" for score in ("kid", "kid_std", "fid", "is", "is_std")]
+    names += ["kid_efficientnet_lite0_error", "swd_unit_error", "swd_std_error"]
     names += ["swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
     names += [f"{name}{of}" for name in names for of in ("_source", "_floor", "_raw", "_best")]
     scores = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is")]

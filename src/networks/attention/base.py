@@ -5,6 +5,7 @@ Shapes: B images, C channels, H x W a feature map, P = H * W its places, N chose
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 
@@ -34,6 +35,13 @@ def at_places(x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
     """Read the map at the chosen places: [B, C, H, W], [B, N] -> [B, N, C]."""
     channels = x_BCHW.shape[1]
     return x_BCHW.flatten(2).gather(2, places_BN[:, None].expand(-1, channels, -1)).mT
+
+
+def rms(x_BCHW: Tensor) -> Tensor:
+    """Root of the mean square of each image, without graph: [B, 1, 1, 1]; never zero."""
+    norm_B111 = torch.linalg.vector_norm(x_BCHW.detach(), dim=(1, 2, 3), keepdim=True)
+    root: Tensor = norm_B111 / x_BCHW[0].numel() ** 0.5
+    return root.clamp_min(1e-8)
 
 
 def reduced(channels: int, reduction: int) -> int:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from src.networks.attention.base import Attention, at_places, initialise, positive, reduced
+from src.networks.attention.base import Attention, at_places, initialise, positive, reduced, rms
 from src.networks.attention.rows import attention_received, negative_row_entropy
 
 
@@ -79,10 +79,3 @@ class SelfAttention(Attention):
         weights_BNK = (self.query(x_BNC / scale_B11) @ self.key(token_BKC).mT).softmax(-1)
         out_BNC: Tensor = x_BNC + self.gamma * scale_B11 * (weights_BNK @ self.value(token_BKC))
         return out_BNC
-
-
-def rms(x_BCHW: Tensor) -> Tensor:
-    """Root of the mean square of each image, without graph: [B, 1, 1, 1]; never zero."""
-    norm_B111 = torch.linalg.vector_norm(x_BCHW.detach(), dim=(1, 2, 3), keepdim=True)
-    root: Tensor = norm_B111 / x_BCHW[0].numel() ** 0.5
-    return root.clamp_min(1e-8)

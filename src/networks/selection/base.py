@@ -7,6 +7,10 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
+from src.networks import noise
+
+_TIES = 0x74  # apart from the noise that scores and rules draw from the same key
+
 
 class Selection(ABC):
     """Chooses `patches` different places an image; stateless, on the score's device, without graph.
@@ -36,3 +40,12 @@ class Selection(ABC):
     @abstractmethod
     def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
         """As `__call__`, with at least N places."""
+
+
+def descending(score_BP: Tensor, key_B: Tensor) -> Tensor:
+    """All places [B, P] from the highest score down; those of equal score in an order drawn from the image's key.
+
+    Dead units tie most places of some taps, and the order of their indices would heap the chosen ones in one corner.
+    """
+    shuffled_BP = noise.uniform(key_B, score_BP.shape[1], _TIES).argsort(dim=1, stable=True)
+    return shuffled_BP.gather(1, score_BP.gather(1, shuffled_BP).argsort(dim=1, descending=True, stable=True))

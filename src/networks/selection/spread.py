@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from src.networks.selection.base import Selection
+from src.networks.selection.base import Selection, descending
 
 
 class Spread(Selection):
     """The highest local maxima; where they are fewer than N, the highest of the other places fill up.
+
+    Of equal scores, those that the image's key draws.
 
     Args:
         patches: N.
@@ -31,6 +33,6 @@ class Spread(Selection):
         highest = F.max_pool2d(score_B1HW, 2 * radius + 1, stride=1, padding=radius)
         is_peak_BP = (score_B1HW == highest).flatten(1)
         # ranks, not scores, so that the two classes can be added without overlap whatever the score's range
-        rank_BP = score_BP.argsort(dim=1).argsort(dim=1)
+        rank_BP = descending(score_BP, key_B).flip(1).argsort(dim=1)
         order_BP: Tensor = rank_BP + is_peak_BP.to(torch.int64) * score_BP.shape[1]
         return order_BP.topk(self.patches).indices

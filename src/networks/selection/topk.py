@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from src.networks.selection.base import Selection
+from src.networks.selection.base import Selection, descending
 
 
 class TopK(Selection):
-    """The N highest scores."""
+    """The N highest scores; of equal ones, those that the image's key draws."""
 
     def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
         """[B, P] -> [B, N]."""
-        return score_BP.topk(self.patches).indices
+        return descending(score_BP, key_B)[:, : self.patches]

@@ -205,12 +205,12 @@ def test_triplet_has_1500_parameters_over_five_taps():
 
 
 @pytest.mark.parametrize("channels", TAPS)
-def test_external_has_two_memories_of_64_slots(channels):
-    assert parameters("external", channels) == 2 * channels * 64
+def test_external_has_two_memories_of_64_slots_and_a_weight(channels):
+    assert parameters("external", channels) == 2 * channels * 64 + 1
 
 
-def test_external_has_115072_parameters_over_five_taps():
-    assert sum(parameters("external", c) for c in TAPS) == 115_072
+def test_external_has_115077_parameters_over_five_taps():
+    assert sum(parameters("external", c) for c in TAPS) == 115_077
 
 
 def test_self_has_the_published_parameters_less_the_bias_of_its_keys():

@@ -163,7 +163,7 @@ def test_external_attends_as_the_publication(shape):
     x, module = features(shape), randomised(ExternalAttention(shape[0], slots=10))
     x_CP = x[0].numpy().reshape(shape[0], -1)
     _, twice = external_maps(x_CP, module)
-    expected = (x_CP + module.memory_value.detach().numpy().T @ twice).reshape(shape)
+    expected = (x_CP + float(module.gamma.detach()) * module.memory_value.detach().numpy().T @ twice).reshape(shape)
     places = some_places(x)
     close(module.attend(x, places), read(expected, places))
 
@@ -182,10 +182,28 @@ def test_external_attention_survives_places_that_receive_nothing():
     module = ExternalAttention(2, slots=3).double()
     nn.init.constant_(module.memory_key, 1.0)
     nn.init.constant_(module.memory_value, 1.0)
-    x = torch.tensor([[[[1000.0, -1000.0]], [[1000.0, -1000.0]]]], dtype=torch.float64)
+    nn.init.ones_(module.gamma)
+    module.memory_key.data *= 1000
+    x = torch.tensor([[[[1.0, -1.0]], [[1.0, -1.0]]]], dtype=torch.float64)
     # equal slots share a place equally, so every row of A is 1/3, 1/3, 1/3 and adds the value's 1
     expected = x[0].flatten(1).T[None] + 1
     close(module.attend(x, torch.tensor([[0, 1]])), expected)
+
+
+def test_external_attention_works_alike_at_every_scale():
+    """Taps before a norm start near 0.02, where the memories would see nothing and drown what they are added to."""
+    module = randomised(ExternalAttention(8, slots=10))
+    x = features((8, 5, 7))
+    places = some_places(x)
+    close(module.attend(x * 1e-3, places) * 1e3, module.attend(x, places))
+    close(module.score(x * 1e-3, KEY), module.score(x, KEY))
+
+
+def test_external_attention_starts_as_the_features_themselves():
+    x = features((8, 5, 7)) * 0.02
+    places = some_places(x)
+    fresh = ExternalAttention(8, slots=64).double().attend(x, places)
+    close(fresh, read(x[0].numpy(), places))
 
 
 # Self ------------------------------------------------------------------------------------------------------------

@@ -53,6 +53,27 @@ def test_places_are_distinct_and_on_the_map(rule, patches, progress):
 
 
 @each_rule
+def test_equal_scores_are_a_uniform_draw_from_the_images_key(rule):
+    """Three places stand out, the others are tied, as where most units are dead: index order once decided."""
+    draws, patches = 2000, 12
+    score = torch.zeros(draws, 48)
+    score[:, [5, 20, 33]] = torch.tensor([3.0, 2.0, 1.0])
+    key = torch.arange(draws) * 7919
+    places = build(rule, patches)(score, GRID, key, 1.0)
+    counts = torch.zeros(48).index_add(0, places.flatten(), torch.ones(places.numel()))
+    tied = counts[[place for place in range(48) if place not in (5, 20, 33)]]
+    if rule == "topk":
+        # nine of 45 each time; five binomial deviations
+        assert (tied / draws - 9 / 45).abs().max() < 5 * sqrt(0.2 * 0.8 / draws)
+    # a window about a place that stands out holds no maximum, so there spread chooses last
+    near = {place + step for place in (5, 20, 33) for step in (-9, -8, -7, -1, 0, 1, 7, 8, 9)}
+    apart = counts[[place for place in range(48) if place not in near]]
+    assert apart.max() < 1.3 * apart.min()
+    # and whoever else is in the batch
+    assert build(rule, patches)(score[7:8], GRID, key[7:8], 1.0).equal(places[7:8])
+
+
+@each_rule
 @pytest.mark.parametrize("value", [0.0, 0.1, -3.7, 1e-30, 1e30])
 def test_equal_scores_still_give_distinct_places(rule, value):
     places = build(rule, 12)(torch.full((2, 48), value), GRID, keys(2), 0.5)
