@@ -20,7 +20,19 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import costs, fitting, launch, limits, naming, resuming, run_metrics, runs, schema, segmenter_runs
+from src import (
+    costs,
+    fitting,
+    label_tables,
+    launch,
+    limits,
+    naming,
+    resuming,
+    run_metrics,
+    runs,
+    schema,
+    segmenter_runs,
+)
 from src.arithmetic import arithmetic
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
@@ -70,6 +82,8 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         labelled_set(_plain(config.test), "val", "test"),
     )
     table = segmenter_runs.build_table(config)
+    for labelled, key in ((frames, "train"), (tests, "test")):
+        label_tables.demand_own(labelled, table, key)
     data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
     seed_everything(config.seed, workers=True, verbose=False)
     network = segmenter_runs.build_network(config, table)

@@ -11,6 +11,7 @@ if __name__ == "__main__":
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from src import runs, schema
+from src import label_tables, runs, schema
 from src.command import entry
 from src.data.labels import LabelTable
 from src.data.survey import Finding, duplicates, orphans, summary, survey
@@ -61,6 +62,9 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
                 found[name].append(finding)
                 bar.update()
     summaries = {name: summary(findings, table) for name, findings in found.items()}
+    for part in summaries.values():
+        part["ids_fit"] = label_tables.fitting(part["ids"]) if part["ids"] else None
+        part["other_table"] = label_tables.other_table(part["ids"], table) if part["ids"] else None
     return {
         "trainable": not any(part["unreadable"] for part in summaries.values()),
         "decoded": not config.quick,
@@ -80,6 +84,8 @@ def _show(report: dict[str, Any]) -> None:
         table.add_row(row, *(str(part[row]) for part in parts))
     for row in ("sizes", "channels"):
         table.add_row(row, *(_most(part[row]) for part in parts))
+    shares = [{name: f"{share:.1%}" for name, share in part["class_shares"].items()} for part in parts]
+    table.add_row("class shares", *map(_most, shares))
     console.print(table)
     for title, lines in _remarks(report):
         if lines:
@@ -102,18 +108,20 @@ def _remarks(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
         for name, part in parts.items()
         for identity, count in part["unknown_ids"].items()
     ]
+    other = [f"{name}: choose labels={part['other_table']}" for name, part in parts.items() if part["other_table"]]
     return [
         ("unreadable images", [line for part in parts.values() for line in part["unreadable"]]),
         ("skipped frames", report["skipped"]),
         ("class maps that cannot be used", [line for part in parts.values() for line in part["label_faults"]]),
         ("ids that the label table does not know, choose another with labels=", unknown),
+        ("ids that belong to another label table", other),
         ("class maps without an image", report["orphans"]),
         ("same picture in several parts", [" = ".join(group) for group in report["duplicates"]]),
         ("images of one colour", [line for part in parts.values() for line in part["one_colour"]]),
     ]
 
 
-def _most(counts: dict[str, int]) -> str:
+def _most(counts: Mapping[str, object]) -> str:
     items = list(counts.items())
     lines = [f"{value}: {count}" for value, count in items[:3]]
     return "\n".join(lines + ([f"and {len(items) - 3} more"] if len(items) > 3 else []))

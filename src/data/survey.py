@@ -28,7 +28,7 @@ class Finding:
         content: of its pixels, 32 hex digits; None if they were not looked at.
         flat: whether all its pixels have one colour.
         labels: where its class map lies, or should lie; None in a set without class maps.
-        ids: of its class map; None if it was not looked at.
+        ids: of its class map, with how many pixels have them; None if it was not looked at.
         label_fault: why its class map cannot be used.
     """
 
@@ -39,7 +39,7 @@ class Finding:
     content: str | None = None
     flat: bool = False
     labels: Path | None = None
-    ids: frozenset[int] | None = None
+    ids: Mapping[int, int] | None = None
     label_fault: str | None = None
 
 
@@ -75,7 +75,8 @@ def inspect(path: Path, *, quick: bool) -> Finding:
             if companion.suffix == ".png" and (other := image_size(companion, "class map", to_its_end=True)) != size:
                 raise UserError(f"{companion}: is {other[0]}x{other[1]}, its image {size[0]}x{size[1]}")
         if not quick:
-            ids = frozenset(np.unique(read_ids(frame.labels)).tolist())
+            numbers, counts = np.unique(read_ids(frame.labels), return_counts=True)
+            ids = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
     except UserError as error:
         label_fault = str(error)
     return Finding(path, size, mode, None, content, flat, frame.labels, ids, label_fault)
@@ -109,13 +110,18 @@ def summary(findings: Iterable[Finding], table: LabelTable) -> dict[str, object]
     """
     found = list(findings)
     unknown = Counter(identity for finding in found for identity in table.unknown(sorted(finding.ids or ())))
+    pixels: Counter[int] = Counter()
+    for finding in found:
+        pixels.update(finding.ids or {})
     return {
         "files": len(found),
         "readable": sum(finding.fault is None for finding in found),
         "sizes": _counts(f"{finding.size[0]}x{finding.size[1]}" for finding in found if finding.size),
         "channels": _counts(finding.mode for finding in found if finding.mode),
         "labelled": sum(finding.labels is not None and finding.label_fault is None for finding in found),
+        "ids": sorted(pixels),
         "unknown_ids": {str(identity): count for identity, count in sorted(unknown.items())},
+        "class_shares": {name: round(share, 4) for name, share in table.shares(pixels).items()},
         "one_colour": [str(finding.path) for finding in found if finding.flat],
         "unreadable": [finding.fault for finding in found if finding.fault],
         "label_faults": [finding.label_fault for finding in found if finding.label_fault],

@@ -2,10 +2,27 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.bad_inputs.refusal import assert_refused, run_composed
+from tests.bad_inputs.refusal import assert_refused, listing, run_composed
 from tests.labelled import SMALL, write_pair
+
+
+@pytest.mark.parametrize("key", ["train", "test"])
+def test_train_ids_are_not_read_as_label_ids(key: str, tmp_path: Path):
+    sets = {"train": (7, 21, 23, 26), "test": (7, 21, 23, 26), key: (0, 2, 8, 10, 13, 255)}
+    for name, ids in sets.items():
+        for folder in (name, f"{name}_labels"):
+            (tmp_path / folder).mkdir()
+        Image.fromarray(np.zeros((40, 48, 3), np.uint8)).save(tmp_path / name / "0.png")
+        Image.fromarray(np.resize(np.array(ids, np.uint8), (40, 48))).save(tmp_path / f"{name}_labels/0.png")
+    before = listing(tmp_path)
+    own = [f"train={tmp_path}/train", f"test={tmp_path}/test"]
+    answer = run_composed("segment", tmp_path / "run", ["labels=cityscapes", *SMALL, *own])
+    assert_refused(answer, f"^{key}: .* ids 0, 2, 8, 10, 13, 255, .* those of labels=cityscapes_trainids; choose it$")
+    assert listing(tmp_path) == before
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,20 @@ def test_every_fault_is_found_and_named(tmp_path: Path):
     assert quick["parts"]["y_train"]["label_faults"] == [missing, size]
 
 
+def test_train_ids_in_a_set_are_told_from_label_ids_and_shares_show_what_is_read(tmp_path: Path):
+    root = pairs(tmp_path)
+    for index in range(3):
+        ids = np.full((40, 48 + index), 13, np.uint8)  # car; as a label id, fence
+        ids[:30], ids[30:36] = 0, 8
+        Image.fromarray(ids).save(root / f"trainB_labels/{index}.png")
+    report = checked(root, "data=folders", "labels=cityscapes")["parts"]["y_train"]
+    assert report["class_shares"] == {"void": 0.75, "sidewalk": 0.15, "fence": 0.1}
+    assert (report["ids_fit"], report["other_table"]) == ("cityscapes_trainids", "cityscapes_trainids")
+    report = checked(root, "data=folders", "labels=cityscapes_trainids")["parts"]["y_train"]
+    assert report["class_shares"] == {"road": 0.75, "vegetation": 0.15, "car": 0.1}
+    assert (report["ids_fit"], report["other_table"]) == ("cityscapes_trainids", None)
+
+
 def test_what_only_decoding_finds_is_left_to_the_whole_check(tmp_path: Path):
     root = pairs(tmp_path)
     content = bytearray((root / "trainA/1.png").read_bytes())
@@ -111,6 +125,7 @@ def test_the_command_prints_json_a_table_and_a_verdict(tmp_path: Path):
     assert report["root"] == str(root)
     assert report["parts"]["y_val"]["readable"] == 2
     assert "unreadable images (1):" in done.stderr
+    assert "class shares" in done.stderr
     assert f"{root}/testB/2.png: cannot be read as an image" in done.stderr
     assert "cannot be trained on" in done.stderr
     assert "Traceback" not in done.stderr
