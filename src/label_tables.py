@@ -1,4 +1,4 @@
-"""Which table of conf/labels the ids of a set belong to: where code ranges overlap, that a table knows them proves nothing.
+"""Which table of conf/labels the ids of a set belong to: where code ranges overlap, that one knows them is no proof.
 
 Train ids, 0 to 18, are all label ids of Cityscapes too, of other classes; CamVid's, 0 to 11, are both. The narrowest
 table that knows all ids of a set is taken for its own: no real set of a wider one lacks cars, sky and trees.

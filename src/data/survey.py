@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,7 @@ def orphans(images: Iterable[Path]) -> list[str]:
     return sorted(map(str, maps - expected))
 
 
-def summary(findings: Iterable[Finding], table: LabelTable) -> dict[str, object]:
+def summary(findings: Iterable[Finding], table: LabelTable) -> dict[str, Any]:
     """Counts of a part, ready for JSON.
 
     Args:

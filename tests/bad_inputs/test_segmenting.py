@@ -48,6 +48,10 @@ def test_train_ids_are_not_read_as_label_ids(key: str, tmp_path: Path):
         ("module.power=steep", r"^module\.power must be a number, got 'steep'$"),
         ("optimizer.lr=0", r"^optimizer\.lr must be a number > 0, got 0$"),
         ("checkpoint.every_n_batches=0", r"every_n_batches must be >= 1, got 0$"),
+        (
+            "+trainer.max_steps=4",
+            r"^trainer\.max_steps counts steps .*use trainer\.max_epochs and trainer\.limit",
+        ),
         ("trainer.devices=2", r"^trainer\.devices: a segmenter trains on one device, got 2$"),
         ("seed=-1", r"^seed must lie in \[0, 2\^32\), got -1$"),
     ],
