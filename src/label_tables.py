@@ -46,18 +46,19 @@ def other_table(ids: Iterable[int], table: LabelTable) -> str | None:
     return name if ours and name is not None and tables()[name].known != table.known else None
 
 
-def demand_own(frames: Sequence[Frame], table: LabelTable, key: str) -> None:
+def demand_own(frames: Sequence[Frame], table: LabelTable, key: str, mend: str = "choose it") -> None:
     """Refuse a set whose ids belong to another table, and class maps that the table cannot read.
 
     Args:
         frames: of the set.
         table: that is to read it.
         key: of the set in the configuration, for messages.
+        mend: what to do with the other table.
     """
     looked_at = frames[:: max(1, len(frames) // LOOKED_AT)]
     ids = {identity for frame in looked_at for identity in np.unique(read_ids(frame.labels)).tolist()}
     if (other := other_table(ids, table)) is not None:
         found = ", ".join(map(str, sorted(ids)))
-        raise UserError(f"{key}: its class maps hold the ids {found}, which are those of labels={other}; choose it")
+        raise UserError(f"{key}: its class maps hold the ids {found}, which are those of labels={other}; {mend}")
     for frame in looked_at:
         table.read(frame.labels)

@@ -102,7 +102,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     segmenter_runs.save_network(folder, network)
     network.eval().requires_grad_(False).to(trainer.strategy.root_device)
     trained = segmenter_runs.Segmentation(folder, network, table, data.transforms)
-    matrix_KK = score(trained, tests)
+    matrix_KK = score(trained, tests, data.images.white)
     metrics = {"miou": confusion.mean_iou(matrix_KK), "accuracy": confusion.accuracy(matrix_KK)} | {
         f"iou/{name}": value
         for name, value in confusion.by_name(confusion.iou(matrix_KK), table.names).items()
@@ -125,11 +125,11 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     return metrics
 
 
-def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame]) -> torch.Tensor:
-    """The confusion matrix [K, K] over all frames, at the full size of their class maps."""
+def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame], white: int) -> torch.Tensor:
+    """The confusion matrix [K, K] over all frames, see read_image, at the full size of their class maps."""
     counts = confusion.Confusion(len(trained.table))
     for frame in tqdm(frames, desc="scoring", unit="image", file=sys.stderr, leave=False):
-        pixels, labels = read_labelled(frame, trained.table)
+        pixels, labels = read_labelled(frame, trained.table, white)
         height, width = labels.shape
         counts.add(trained.predict(pixels, (height, width)), torch.from_numpy(labels))
     return counts.matrix()

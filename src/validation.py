@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from src.data.datamodule import UnpairedData, spaced
-from src.data.images import Pixels, read_image, write_image
+from src.data.images import Pixels, read_image, reading, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
 from src.metrics.image_set import ImageSet
@@ -33,6 +33,7 @@ class Validation:
 
     def __init__(self, data: UnpairedData, scores: Scores, limit: int | float) -> None:
         self.transforms = data.transforms
+        self.white = data.white
         self.scores = scores
         self.x_files = spaced(data.domains.x_val, limit)
         self.y_files = spaced(data.domains.y_val, limit)
@@ -85,14 +86,15 @@ class Validation:
 
     def _read(self, path: Path) -> Tensor:
         with shared_failure():  # ranks read as many frames, one after the other
-            return self.transforms.validation(read_image(path))
+            return self.transforms.validation(read_image(path, self.white))
 
     def _real(self, where: torch.device) -> ImageSet:
         return self._gather("real", self.y_files, where)
 
     def _gather(self, name: str, files: Sequence[Path], where: torch.device) -> ImageSet:
         if name not in self._gathered:
-            how = f"{self.transforms.fit} {self.transforms.height}x{self.transforms.width} {self.transforms.load}"
+            size = f"{self.transforms.height}x{self.transforms.width}"
+            how = f"{self.transforms.fit} {size} {self.transforms.load} {reading(self.white)}"
             gather = self.scores.gather_files
             self._gathered[name] = gather(files, self._read, where, name=name, preparation=how)
         return self._gathered[name]

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from src import label_tables, runs, schema
 from src.command import entry
+from src.data.images import white_of
 from src.data.labels import LabelTable
 from src.data.survey import Finding, duplicates, orphans, summary, survey
 from src.errors import UserError
@@ -51,6 +52,7 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
         raise UserError(f"workers must be >= 1, got {workers}")
     table = runs.build(config.labels, "labels")
     assert isinstance(table, LabelTable)
+    white = white_of(config.data)
     listed = domains(config.data)
     parts = listed.parts()
     found: dict[str, list[Finding]] = {}
@@ -58,7 +60,7 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
         for name, files in parts.items():
             bar.set_description(f"reading {name}")
             found[name] = []
-            for finding in survey(files, quick=config.quick, workers=workers):
+            for finding in survey(files, quick=config.quick, workers=workers, white=white):
                 found[name].append(finding)
                 bar.update()
     summaries = {name: summary(findings, table) for name, findings in found.items()}
@@ -69,7 +71,10 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
         "trainable": not any(part["unreadable"] for part in summaries.values()),
         "decoded": not config.quick,
         "root": None if config.data.root is None else str(Path(config.data.root).absolute()),
+        "white": white,
         "parts": summaries,
+        "passed_over": dict(sorted(listed.passed_over.items())),
+        "notes": list(listed.notes),
         "skipped": [entry.reason for entry in listed.skipped],
         "duplicates": duplicates(found),
         "orphans": orphans([*(path for files in parts.values() for path in files), *(s.image for s in listed.skipped)]),
@@ -108,6 +113,12 @@ def _remarks(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
         for name, part in parts.items()
         for identity, count in part["unknown_ids"].items()
     ]
+    profiles = [line for part in parts.values() for line in part["profile_faults"]]
+    deep = [
+        f"{name}: {part['sixteen_bits']} files, whose values end at {part['highest']}; perhaps data.white={near}"
+        for name, part in parts.items()
+        if part["highest"] and (near := _white(part["highest"])) < report["white"]
+    ]
     other = [f"{name}: choose labels={part['other_table']}" for name, part in parts.items() if part["other_table"]]
     return [
         ("unreadable images", [line for part in parts.values() for line in part["unreadable"]]),
@@ -117,8 +128,15 @@ def _remarks(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
         ("ids that belong to another label table", other),
         ("class maps without an image", report["orphans"]),
         ("same picture in several parts", [" = ".join(group) for group in report["duplicates"]]),
+        ("colour profiles that cannot be used, read as sRGB", profiles),
+        (f"16-bit images that are dark with data.white={report['white']}, choose another", deep),
         ("images of one colour", [line for part in parts.values() for line in part["one_colour"]]),
     ]
+
+
+def _white(highest: int) -> int:
+    """The largest value of as many bits as the values of a file need: 4095 for those that end at 4080."""
+    return int(2 ** max(8, highest.bit_length()) - 1)
 
 
 def _most(counts: Mapping[str, object]) -> str:

@@ -13,11 +13,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from src import ranks
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
+from src.data.images import demand_white
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader
 from src.data.transforms import Fit, Transforms
 from src.data.unpaired import Draws, Sample, UnpairedImages
-from src.data.usable import announce
 from src.errors import UserError
 
 PATIENCE = 300  # seconds a process that reads images outlives SIGTERM
@@ -39,6 +39,7 @@ class UnpairedData(LightningDataModule):
         batch_size: images a domain, step and rank.
         samples_per_epoch: draws an epoch; None is the size of the larger domain.
         num_workers: processes that read images; 0 reads in the training process.
+        white: value of white in files of 16 bits a channel; 65535, or 4095 where 12 bits lie in 16.
         cache: folder that keeps training frames decoded and brought to size, shared by jobs and ranks; written on
             first use. None decodes them anew each time.
         seed: of the run.
@@ -57,6 +58,7 @@ class UnpairedData(LightningDataModule):
         batch_size: int,
         samples_per_epoch: int | None,
         num_workers: int,
+        white: int,
         cache: str | None,
         seed: int,
     ) -> None:
@@ -67,13 +69,16 @@ class UnpairedData(LightningDataModule):
         if not 0 <= num_workers <= MOST_WORKERS:
             raise UserError(f"data.num_workers must lie in [0, {MOST_WORKERS}], got {num_workers}")
         self.transforms = Transforms(size=size, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip)
+        self.white = demand_white(white, "data.white")
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.domains = layout(root)
-        rank_zero_only(announce)(self.domains.skipped)
+        rank_zero_only(self.domains.announce)()
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
-        self.cache = FrameCache(Path(cache), self.transforms) if cache else None
-        self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache)
+        self.cache = FrameCache(Path(cache), self.transforms, white) if cache else None
+        self.images = UnpairedImages(
+            self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache, white=white
+        )
         self._position = (0, 0)
         self._step: int | None = None
 

@@ -1,21 +1,26 @@
 """Image files of any usual kind, found and read as 8-bit RGB; what is no single picture of a sane size is refused."""
 
 import os
+import sys
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from src import files
+from src.data.colour_profiles import to_srgb
 from src.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What a file may hold, whatever it is called; Pillow's other decoders, some of which start programs, stay unused."""
 ENCODING: dict[str, dict[str, Any]] = {
@@ -26,6 +31,9 @@ ENCODING: dict[str, dict[str, Any]] = {
 """How a file of each suffix is written."""
 LARGEST = 89_478_485
 """Pixels, a quarter of a GiB as RGB: from here on Pillow too suspects a decompression bomb."""
+
+WHITE = 65535
+"""Of a 16-bit file, unless its user knows better: a camera's 12 bits end at 4095, or 4080."""
 
 THINNEST = 100
 """Times one side may be as long as the other; what is brought to a height of some hundred pixels grows with it."""
@@ -39,11 +47,32 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 Pixels = NDArray[np.uint8]
 """[H, W, 3], RGB, 0 to 255."""
 
+Read = Callable[[Path], Pixels]
+"""Reads an image file, as `read_image` does."""
+
 Kind = Literal["image", "class map"]
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder.
+
+    Attributes:
+        images: sorted.
+        passed_over: how many other files there are, by suffix.
+    """
+
+    images: list[Path]
+    passed_over: Mapping[str, int]
+
+
 def find_images(folder: Path) -> list[Path]:
-    """Every image below `folder` at any depth, sorted; hidden files and folders are passed over.
+    """The images of `list_images`."""
+    return list_images(folder).images
+
+
+def list_images(folder: Path) -> Listing:
+    """Every image below `folder` at any depth, told by its suffix; hidden files and folders are not looked at.
 
     Links are followed, each folder is visited once.
 
@@ -51,10 +80,24 @@ def find_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; check the path")
-    found = sorted(_below(folder, set()))
+    others: Counter[str] = Counter()
+    found = sorted(_below(folder, set(), others))
     if not found:
-        raise UserError(f"{folder}: no images there; looked for {', '.join(SUFFIXES)} at any depth")
-    return found
+        instead = f"; there are {_counted(others)}" if others else ""
+        raise UserError(f"{folder}: no images there; looked for {', '.join(SUFFIXES)} at any depth{instead}")
+    return Listing(found, others)
+
+
+def announce_passed_over(files: Mapping[str, int], key: str) -> None:
+    """One line on stderr that counts the files that were passed over, by suffix; nothing if there are none.
+
+    Args:
+        files: how many, by suffix.
+        key: of the configuration, which they lie below.
+    """
+    if count := sum(files.values()):
+        line = f"{key}: {count} files passed over: {_counted(files)}; read are {', '.join(SUFFIXES)}"
+        print(line, file=sys.stderr)
 
 
 @contextmanager
@@ -93,13 +136,52 @@ def open_image(path: Path, kind: Kind = "image") -> Iterator[Image.Image]:
         raise UserError(f"{path}: cannot be read as {article} {kind} ({reason}); mend or remove the file") from error
 
 
-def read_image(path: Path) -> Pixels:
-    """The picture as a person sees it: EXIF rotation applied, 16 bits scaled to 8, grey and palette as RGB, no alpha.
+def read_image(path: Path, white: int = WHITE) -> Pixels:
+    """The picture as a person sees it: upright by its EXIF, in sRGB by its ICC profile, without alpha.
+
+    Grey and palette become RGB, and 16 bits are scaled to 8.
+
+    Args:
+        path: of the file.
+        white: value that becomes 255 in a file of 16 bits a channel; larger ones do too.
 
     Raises UserError as `open_image` does.
     """
     with open_image(path) as file:
-        return _rgb(ImageOps.exif_transpose(file))
+        picture = _eight_bits(file, path, white)
+        # a PNG may have these behind the picture, where only decoding finds them
+        upright = ImageOps.exif_transpose(picture)
+        return np.array(to_srgb(upright, file.info.get("icc_profile")), dtype=np.uint8)
+
+
+def has_sixteen_bits(file: Image.Image) -> bool:
+    """Whether an open file has 16 bits a channel; Pillow keeps them for grey alone."""
+    return file.mode.startswith("I") or any(";16" in str(tile.args) for tile in getattr(file, "tile", ()))
+
+
+def sixteen_bits(path: Path) -> NDArray[np.uint16]:
+    """The values of a file of 16 bits a channel as they are: [H, W], or [H, W, 3] of colour; not turned upright."""
+    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16:
+        raise OSError("its 16 bits cannot be decoded")
+    return np.ascontiguousarray(values if values.ndim == 2 else values[:, :, 2::-1])
+
+
+def reading(white: int) -> str:
+    """All that `read_image` does to a file beside decoding it, for what is kept of its pixels."""
+    return f"upright, sRGB by profile, white {white}"
+
+
+def white_of(settings: Mapping[str, Any] | None) -> int:
+    """Of a run, from the `data` of its configuration; WHITE where it names none."""
+    return demand_white((settings or {}).get("white", WHITE), "data.white")
+
+
+def demand_white(white: object, key: str) -> int:
+    """The value itself; raises UserError if no file of 16 bits could have it as white."""
+    if not isinstance(white, int) or isinstance(white, bool) or not 255 <= white <= WHITE:
+        raise UserError(f"{key} is the value of white in 16-bit files and must lie in [255, {WHITE}], got {white}")
+    return white
 
 
 def image_size(path: Path, kind: Kind = "image", *, to_its_end: bool = False) -> tuple[int, int]:
@@ -144,7 +226,8 @@ def write_image(path: Path, pixels: Pixels) -> None:
     files.write(path, encoded(pixels, ".png"))
 
 
-def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
+def _below(folder: Path, visited: set[tuple[int, int]], others: Counter[str]) -> Iterator[Path]:
+    """Images; `others` counts what is none, by suffix."""
     try:
         stat = folder.stat()
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
@@ -156,12 +239,14 @@ def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
     visited.add((stat.st_dev, stat.st_ino))
     for path, is_folder in entries:
         if is_folder:
-            yield from _below(path, visited)
+            yield from _below(path, visited, others)
         elif path.suffix.lower() in SUFFIXES:
             if path.is_file():
                 yield path
             elif path.is_symlink():
                 raise UserError(f"{path}: is a link that leads to no file; mend or remove it")
+        else:
+            others[path.suffix.lower() or "without suffix"] += 1
 
 
 def _demand_end(png: Path) -> None:
@@ -171,11 +256,20 @@ def _demand_end(png: Path) -> None:
             raise OSError("cut short")
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling
-        grey = (np.asarray(image, dtype=np.float64) / 257).round().clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.mode in ("P", "PA") and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return np.array(image.convert("RGB"), dtype=np.uint8)  # a view of Pillow's memory could not be written to
+def _eight_bits(file: Image.Image, path: Path, white: int) -> Image.Image:
+    """Of 8 bits a channel, with its alpha as such; scaled where Pillow's own conversion would clip or cut."""
+    colours = has_sixteen_bits(file) and not file.mode.startswith("I")
+    file.load()  # what is torn is refused by Pillow
+    if file.mode.startswith("I") or (colours and white != WHITE):
+        values = sixteen_bits(path) if colours else np.asarray(file)
+        scaled = (values.astype(np.float64) * (255 / white)).round().clip(0, 255).astype(np.uint8)
+        picture = Image.fromarray(scaled)
+        picture.info |= file.info
+        return picture
+    if file.mode in ("P", "PA") and "transparency" in file.info:
+        return file.convert("RGBA")
+    return file
+
+
+def _counted(files: Mapping[str, int]) -> str:
+    return ", ".join(f"{suffix} {count}" for suffix, count in sorted(files.items()))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data import check as check_module
 from src.data.check import check
 from src.data.images import write_image
 from src.errors import UserError
@@ -91,6 +92,34 @@ def test_train_ids_in_a_set_are_told_from_label_ids_and_shares_show_what_is_read
     report = checked(root, "data=folders", "labels=cityscapes_trainids")["parts"]["y_train"]
     assert report["class_shares"] == {"road": 0.75, "vegetation": 0.15, "car": 0.1}
     assert (report["ids_fit"], report["other_table"]) == ("cityscapes_trainids", None)
+
+
+def test_what_is_read_otherwise_than_its_user_thinks_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    root = pairs(tmp_path)
+    for index in range(3):
+        deep = np.full((40, 48), index, np.uint16)
+        deep[0, 0] = 4080  # 12 bits in 16
+        Image.fromarray(deep).save(root / f"trainA/{index}.png")
+    with Image.open(root / "testA/0.png") as image:
+        image.save(root / "testA/0.png", icc_profile=b"garbage")
+    for name in ("a.tif", "b.TIF", "c.gif"):
+        (root / "trainB" / name).write_bytes(b"")
+    report = checked(root, "data=folders", "labels=camvid")
+    assert report["passed_over"] == {".gif": 1, ".tif": 2}
+    part = report["parts"]["x_train"]
+    assert (part["sixteen_bits"], part["highest"], report["white"]) == (3, 4080, 65535)
+    (fault,) = report["parts"]["x_val"]["profile_faults"]
+    assert fault.startswith(f"{root}/testA/0.png: cannot open profile")
+    remarks = dict(check_module._remarks(report))
+    assert remarks["16-bit images that are dark with data.white=65535, choose another"] == [
+        "x_train: 3 files, whose values end at 4080; perhaps data.white=4095"
+    ]
+    assert remarks["colour profiles that cannot be used, read as sRGB"] == [fault]
+    assert "data: 3 files passed over: .gif 1, .tif 2; " in capsys.readouterr().err
+    mended = checked(root, "data=folders", "labels=camvid", "data.white=4095")
+    assert not dict(check_module._remarks(mended))["16-bit images that are dark with data.white=4095, choose another"]
 
 
 def test_what_only_decoding_finds_is_left_to_the_whole_check(tmp_path: Path):
