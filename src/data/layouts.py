@@ -128,7 +128,7 @@ def _demand(places: Sequence[Path], mend: str) -> None:
 
 def _nested(place: Path, base: Path) -> str:
     """What to do about a folder that an archive has brought below a folder of its own; "" if there is none such."""
-    found = sorted(path for path in base.glob(f"*/{place.relative_to(base)}") if path.is_dir())
+    found = sorted(path for path in base.glob(f"*/{place.relative_to(base)}") if path.is_dir() and any(path.iterdir()))
     if not found:
         return ""
     others = f" and {len(found) - 1} more such" if found[1:] else ""

@@ -84,14 +84,15 @@ def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path):
 
 @pytest.mark.parametrize("kind", ["grey", "colour", "colour with alpha", "grey, turned"])
 def test_12_bits_in_16_are_scaled_by_their_white(tmp_path: Path, kind: str):
-    path, levels = tmp_path / "deep.png", np.arange(256, dtype=np.uint16)[None] * 16  # a sensor's 12 bits, up to 4080
+    path, levels = tmp_path / "deep.png", np.arange(256, dtype=np.uint16).reshape(4, 64) * 16  # 12 bits, up to 4080
     if kind.startswith("grey"):
         exif = Image.Exif()
         exif[0x0112] = 3  # upside down
         Image.fromarray(levels).save(path, **({"exif": exif} if "turned" in kind else {}))
-        expected = np.repeat(np.arange(256)[None, :, None], 3, axis=2)[:, :: -1 if "turned" in kind else 1]
+        turn = -1 if "turned" in kind else 1
+        expected = np.repeat(levels[::turn, ::turn, None] // 16, 3, axis=2)
     else:
-        channels = [levels, levels[:, ::-1], levels // 2 // 16 * 16] + [levels] * ("alpha" in kind)
+        channels = [levels, levels[:, ::-1], levels[::-1]] + [levels] * ("alpha" in kind)
         assert cv2.imwrite(str(path), np.stack([channels[index] for index in (2, 1, 0, 3)[: len(channels)]], axis=2))
         expected = np.stack(channels[:3], axis=2) / 16
     np.testing.assert_array_equal(read_image(path, 4080), expected)

@@ -126,9 +126,7 @@ def test_suffixes_of_any_case_and_kind_are_read(image: str, class_map: str, tmp_
 
 def test_class_maps_of_train_ids_are_named_where_those_of_label_ids_are_missing(tmp_path: Path):
     touch(tmp_path / "leftImg8bit/val/c/1_leftImg8bit.png", tmp_path / "gtFine/val/c/1_gtFine_labelTrainIds.png")
-    message = (
-        r"1_gtFine_labelIds\.png: .* is missing; there is 1_gtFine_labelTrainIds\.png: rename such files and choose "
-    )
+    message = r"1_gtFine_labelIds\.png: .* missing; there is 1_gtFine_labelTrainIds\.png: rename such files and choose "
     with pytest.raises(UserError, match=message):
         labelled_set(str(tmp_path), "val", "test")
 

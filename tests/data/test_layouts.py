@@ -80,9 +80,7 @@ def test_archives_as_they_unpack_are_found_and_the_move_is_named_and_works(true_
         assert subprocess.run(move, shell=True, check=False).returncode == 0, said
         moves.append(said)
     assert f"{game}/images: no such folder; {game}/01_images/images and 1 more such should be one" in moves[0]
-    assert (
-        f"{street}/leftImg8bit/train: no such folder; {street}/leftImg8bit_trainvaltest/leftImg8bit/train" in moves[1]
-    )
+    assert f"{street}/leftImg8bit/train: no such folder; {street}/leftImg8bit_trainvaltest/leftImg8bit" in moves[1]
     assert f"10 of 10 frames of {game} have no class map; translation needs none, src.segment does; " in moves[3]
     found = gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=5)
     assert (len(found.x_train), len(found.y_train), found.notes) == (8, 5, ())
