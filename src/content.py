@@ -87,9 +87,9 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     }
     text = json.dumps({"scores": scores, "protocol": how}, indent=2)
     write(folder / CONTENT, (text + "\n").encode())
-    write_image(folder / CONTENT_PICTURE, outlines.draw(worst, judge.table))
     kept = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}
     run_metrics.save(folder, {**kept, **headline}, {**protocol, "content": how})
+    write_image(folder / CONTENT_PICTURE, outlines.draw(worst, judge.table))
     print(f"look at {folder / CONTENT_PICTURE}", file=sys.stderr)
     return headline
 

@@ -70,9 +70,6 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
     real = scores.gather_files(real_files, read, where, name="real", preparation=preparation)
     bar = tqdm(fake_files, desc="fake", unit="image", leave=False)
     fake = scores.gather(map(read, bar), len(fake_files), where)
-    if config.per_image is not None:
-        names = [str(path.relative_to(config.fake)) for path in fake_files]
-        write_per_image(Path(config.per_image), names, scores.per_image(fake, real, where))
     metrics = scores(fake, real, where)
     if len(real) >= 4:
         metrics |= {f"{name}_floor": value for name, value in scores.floor(real, where).items()}
@@ -87,6 +84,9 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         "arithmetic": arithmetic(where),
     }
     _show(metrics, protocol, scores)
+    if config.per_image is not None:
+        names = [str(path.relative_to(config.fake)) for path in fake_files]
+        write_per_image(Path(config.per_image), names, scores.per_image(fake, real, where))
     return {"metrics": dict(metrics), "protocol": protocol}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from src.data.images import SUFFIXES, announce_passed_over, list_images
+from src.data.images import SUFFIXES, announce_passed_over, demand_apart, list_images
 from src.errors import UserError, one_of
 from src.video.names import VIDEOS, target_suffix
 from src.whole_frames import Job
@@ -38,11 +38,7 @@ def plan(source: str, output: Path, form: str = "png") -> list[Job]:
     if inside and (Path(source).is_dir() or (_is_pattern(source) and "**" in source)):
         raise UserError(f"output={output}: lies inside input={source}, which it would add to; name a folder outside it")
     jobs = [(path, _target(output / path.relative_to(base), form)) for path in files]
-    taken: dict[Path, Path] = {}
-    for path, target in jobs:
-        if target in taken:
-            raise UserError(f"{taken[target]} and {path} would both become {target}; rename one")
-        taken[target] = path
+    demand_apart(jobs)
     sources = {path.resolve() for path in files}
     for path, target in jobs:
         if target.resolve() in sources:

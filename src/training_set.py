@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from src import runs
-from src.data.images import read_image
+from src.data.images import demand_apart, read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usable_frames
 from src.data.layouts import Domains
 from src.errors import UserError, did_you_mean
@@ -73,10 +73,7 @@ def write_set(
         if output.resolve().is_relative_to(folder):
             raise UserError(f"output={output}: lies inside the source, {folder}; name a folder outside it")
     images = {frame: output / _below(frame.image, frame, suffix=".png" if make else None) for frame in frames}
-    taken: dict[Path, Path] = {}
-    for frame, target in images.items():
-        if taken.setdefault(target, frame.image) != frame.image:
-            raise UserError(f"{taken[target]} and {frame.image} would both become {target}; rename one")
+    demand_apart((frame.image, target) for frame, target in images.items())
     sources = {_below(frame.image, frame): runs.sha256(frame.image) for frame in _bar(frames, "hashing the source")}
     identity = {"recipe": dict(recipe), "sources": sources}
     known = _open(output, identity)

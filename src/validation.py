@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from src.data.datamodule import UnpairedData, spaced
-from src.data.images import Pixels, read_image, reading, write_image
+from src.data.images import Pixels, demand_apart, read_image, reading, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
 from src.metrics.image_set import ImageSet
@@ -37,6 +37,7 @@ class Validation:
         self.scores = scores
         self.x_files = spaced(data.domains.x_val, limit)
         self.y_files = spaced(data.domains.y_val, limit)
+        demand_apart((path, _kept(Path(name))) for path, name in zip(self.x_files, self._names(), strict=True))
         self._gathered: dict[str, ImageSet] = {}
         if min(len(self.x_files), len(self.y_files)) < 2:
             raise UserError(
@@ -60,9 +61,10 @@ class Validation:
         count = len(self.x_files)
         images = self.scores.gather(self._translated(network, output), count, where)
         real = self._real(where)
+        found = self.scores(images, real, where)
         if per_image is not None and rank() == 0:
             write_per_image(per_image, self._names(), self.scores.per_image(images, real, where))
-        return self.scores(images, real, where)
+        return found
 
     def references(self, where: torch.device) -> dict[str, float]:
         """The same scores for what needs no network: `*_source`, untranslated; `*_floor`, real against real.
@@ -111,12 +113,17 @@ class Validation:
                 for shift, pixels in enumerate(to_first(to_pixels(image))):
                     position = step * ranks() + shift
                     if position < len(names):
-                        _keep((output / names[position]).with_suffix(".png"), pixels)
+                        _keep(output / _kept(Path(names[position])), pixels)
             yield to_tensor(to_pixels(image)).to(image.device)
 
     def _names(self) -> list[str]:
         parents = commonpath([path.parent for path in self.x_files])
         return [str(path.relative_to(parents)) for path in self.x_files]
+
+
+def _kept(name: Path) -> Path:
+    """Of a frame's output, whatever the format of its source."""
+    return name.with_suffix(".png")
 
 
 def _keep(path: Path, pixels: Pixels) -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -182,6 +182,14 @@ def demand_white(white: object, key: str) -> int:
     if not isinstance(white, int) or isinstance(white, bool) or not 255 <= white <= WHITE:
         raise UserError(f"{key} is the value of white in 16-bit files and must lie in [255, {WHITE}], got {white}")
     return white
+
+
+def demand_apart(jobs: Iterable[tuple[Path, Path]]) -> None:
+    """Refuse sources of which two would become the same target; raises UserError that names both."""
+    taken: dict[Path, Path] = {}
+    for source, target in jobs:
+        if taken.setdefault(target, source) != source:
+            raise UserError(f"{taken[target]} and {source} would both become {target}; rename one")
 
 
 def image_size(path: Path, kind: Kind = "image", *, to_its_end: bool = False) -> tuple[int, int]:
