@@ -19,7 +19,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.errors import DISK, UserError, did_you_mean, one_line, unwritable
-from src.files import print_any_name
 from src.settings import unresolved
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -55,7 +54,6 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
                 return main(config)
             nonlocal begun
             begun = False
-            print_any_name()
             overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
             _refuse_environment(overrides)
             try:

@@ -21,10 +21,11 @@ from tqdm import tqdm
 from src import label_tables, run_metrics, runs, schema, segmenter_runs
 from src.accelerator import device
 from src.command import entry
-from src.data.images import WHITE, read_image, white_of, write_image
+from src.data.images import read_image, write_image
 from src.data.labelled import expected_frame, labels_of, usable_frames
 from src.data.labelled_data import read_labelled
 from src.data.labels import IGNORE
+from src.data.sixteen_bits import WHITE, white_of
 from src.data.transforms import Transforms, to_pixels, transforms_of
 from src.errors import UserError, did_you_mean
 from src.files import write

@@ -22,7 +22,8 @@ from src.accelerator import device
 from src.arithmetic import arithmetic
 from src.command import entry
 from src.commit import git_commit
-from src.data.images import announce_passed_over, demand_white, list_images, read_image, reading, shortest_side
+from src.data.images import announce_passed_over, list_images, read_image, reading, shortest_side
+from src.data.sixteen_bits import demand_white
 from src.data.transforms import to_tensor
 from src.errors import UserError
 from src.metrics.cache import content_key

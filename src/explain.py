@@ -22,7 +22,8 @@ from tqdm import tqdm
 from src import run_logs, runs, schema
 from src.accelerator import device
 from src.command import entry
-from src.data.images import read_image, white_of, write_image
+from src.data.images import read_image, write_image
+from src.data.sixteen_bits import white_of
 from src.data.transforms import Transforms, transforms_of
 from src.data.unpaired import sample_key
 from src.errors import UserError

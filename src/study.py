@@ -23,9 +23,10 @@ from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
 from src.command import entry
 from src.data.colour_transfer import transfer_colours
-from src.data.images import read_image, white_of, write_image
+from src.data.images import read_image, write_image
 from src.data.labelled import Frame, digest, home, labelled_set, labels_of, usable_frames
 from src.data.layouts import Domains
+from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell, Study
 from src.errors import UserError

@@ -23,7 +23,8 @@ from torch import nn
 from src import runs, schema
 from src.accelerator import device
 from src.command import entry
-from src.data.images import WHITE, demand_white, read_image, white_of
+from src.data.images import read_image
+from src.data.sixteen_bits import WHITE, demand_white, white_of
 from src.errors import UserError
 from src.frame_jobs import is_video, plan
 from src.made import Made

@@ -23,7 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from src.data.images import WHITE, Pixels, read_image
+from src.data.images import Pixels, read_image
+from src.data.sixteen_bits import WHITE
 from src.data.transforms import Transforms
 from src.errors import UserError
 from src.files import write

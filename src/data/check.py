@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from src import label_tables, runs, schema
 from src.command import entry
-from src.data.images import white_of
 from src.data.labels import LabelTable
+from src.data.sixteen_bits import white_of
 from src.data.survey import Finding, duplicates, orphans, summary, survey
 from src.errors import UserError
 from src.training_set import domains

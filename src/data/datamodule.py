@@ -13,9 +13,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from src import ranks
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
-from src.data.images import demand_white
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader
+from src.data.sixteen_bits import demand_white
 from src.data.transforms import Fit, Transforms
 from src.data.unpaired import Draws, Sample, UnpairedImages
 from src.errors import UserError

@@ -11,13 +11,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from src import files
 from src.data.colour_profiles import to_srgb
+from src.data.sixteen_bits import WHITE, eight_bits
 from src.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
@@ -31,9 +31,6 @@ ENCODING: dict[str, dict[str, Any]] = {
 """How a file of each suffix is written."""
 LARGEST = 89_478_485
 """Pixels, a quarter of a GiB as RGB: from here on Pillow too suspects a decompression bomb."""
-
-WHITE = 65535
-"""Of a 16-bit file, unless its user knows better: a camera's 12 bits end at 4095, or 4080."""
 
 THINNEST = 100
 """Times one side may be as long as the other; what is brought to a height of some hundred pixels grows with it."""
@@ -148,40 +145,15 @@ def read_image(path: Path, white: int = WHITE) -> Pixels:
     Raises UserError as `open_image` does.
     """
     with open_image(path) as file:
-        picture = _eight_bits(file, path, white)
+        picture = eight_bits(file, path, white)
         # a PNG may have these behind the picture, where only decoding finds them
         upright = ImageOps.exif_transpose(picture)
         return np.array(to_srgb(upright, file.info.get("icc_profile")), dtype=np.uint8)
 
 
-def has_sixteen_bits(file: Image.Image) -> bool:
-    """Whether an open file has 16 bits a channel; Pillow keeps them for grey alone."""
-    return file.mode.startswith("I") or any(";16" in str(tile.args) for tile in getattr(file, "tile", ()))
-
-
-def sixteen_bits(path: Path) -> NDArray[np.uint16]:
-    """The values of a file of 16 bits a channel as they are: [H, W], or [H, W, 3] of colour; not turned upright."""
-    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16:
-        raise OSError("its 16 bits cannot be decoded")
-    return np.ascontiguousarray(values if values.ndim == 2 else values[:, :, 2::-1])
-
-
 def reading(white: int) -> str:
     """All that `read_image` does to a file beside decoding it, for what is kept of its pixels."""
     return f"upright, sRGB by profile, white {white}"
-
-
-def white_of(settings: Mapping[str, Any] | None) -> int:
-    """Of a run, from the `data` of its configuration; WHITE where it names none."""
-    return demand_white((settings or {}).get("white", WHITE), "data.white")
-
-
-def demand_white(white: object, key: str) -> int:
-    """The value itself; raises UserError if no file of 16 bits could have it as white."""
-    if not isinstance(white, int) or isinstance(white, bool) or not 255 <= white <= WHITE:
-        raise UserError(f"{key} is the value of white in 16-bit files and must lie in [255, {WHITE}], got {white}")
-    return white
 
 
 def demand_apart(jobs: Iterable[tuple[Path, Path]]) -> None:
@@ -262,21 +234,6 @@ def _demand_end(png: Path) -> None:
         file.seek(-min(_TAIL, png.stat().st_size), os.SEEK_END)
         if _PNG_END not in file.read():
             raise OSError("cut short")
-
-
-def _eight_bits(file: Image.Image, path: Path, white: int) -> Image.Image:
-    """Of 8 bits a channel, with its alpha as such; scaled where Pillow's own conversion would clip or cut."""
-    colours = has_sixteen_bits(file) and not file.mode.startswith("I")
-    file.load()  # what is torn is refused by Pillow
-    if file.mode.startswith("I") or (colours and white != WHITE):
-        values = sixteen_bits(path) if colours else np.asarray(file)
-        scaled = (values.astype(np.float64) * (255 / white)).round().clip(0, 255).astype(np.uint8)
-        picture = Image.fromarray(scaled)
-        picture.info |= file.info
-        return picture
-    if file.mode in ("P", "PA") and "transparency" in file.info:
-        return file.convert("RGBA")
-    return file
 
 
 def _counted(files: Mapping[str, int]) -> str:

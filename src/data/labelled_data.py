@@ -12,11 +12,12 @@ from torch.utils.data import Dataset
 
 from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.fingerprint import fingerprint
-from src.data.images import WHITE, Pixels, demand_white, read_image
+from src.data.images import Pixels, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
 from src.data.labels import ClassMap, LabelTable
 from src.data.loader import TimedLoader
+from src.data.sixteen_bits import WHITE, demand_white
 from src.data.unpaired import Draw, Draws, in_random_order
 from src.errors import UserError
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from src.data import colour_profiles
-from src.data.images import WHITE, has_sixteen_bits, image_size, open_image, read_image, sixteen_bits
+from src.data.images import image_size, open_image, read_image
 from src.data.labelled import expected_frame
 from src.data.labels import LabelTable, read_ids
+from src.data.sixteen_bits import WHITE, has_sixteen_bits, sixteen_bits
 from src.data.usable import missing
 from src.errors import UserError
 

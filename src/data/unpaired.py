@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from src.data.images import WHITE, Pixels, read_image
+from src.data.images import Pixels, read_image
 from src.data.layouts import Domains
+from src.data.sixteen_bits import WHITE
 from src.data.transforms import Transforms
 
 T = TypeVar("T")
