@@ -19,6 +19,10 @@ LIGHTNINGS_OWN = {
         "has no effect, as Lightning validates nothing here; metrics.every_n_epochs scores during training",
     ),
     "limit_predict_batches": "has no effect, as Lightning predicts nothing here; leave it out",
+    **dict.fromkeys(
+        ("callbacks", "logger", "plugins", "default_root_dir", "enable_progress_bar", "enable_model_summary"),
+        "is set by the package; use the groups callbacks and logger, or leave it out",
+    ),
     "overfit_batches": "has no effect; use data.samples_per_epoch",
 }
 """Settings of its Trainer that count or mean something else here, and what to use instead."""
