@@ -18,13 +18,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src import run_metrics, runs, schema, segmenter_runs
+from src import label_tables, run_metrics, runs, schema, segmenter_runs
 from src.accelerator import device
 from src.command import entry
 from src.data.images import read_image, write_image
-from src.data.labelled import labels_of
+from src.data.labelled import expected_frame, labels_of, usable_frames
 from src.data.labelled_data import read_labelled
 from src.data.labels import IGNORE
+from src.data.sixteen_bits import WHITE, white_of
 from src.data.transforms import Transforms, to_pixels, transforms_of
 from src.errors import UserError, did_you_mean
 from src.files import write
@@ -65,7 +66,12 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     network = runs.load_translator(folder, average=config.average).to(where)
     transforms = transforms_of(saved.get("data"))
     labelled = _is_labelled(images)
-    counts, worst = judge_all(network, judge, transforms, images, labelled=labelled, keep=config.worst)
+    if labelled:
+        frames = usable_frames(labels_of(images))
+        label_tables.demand_own(frames, judge.table, "data", "name a judge of that table, or convert them")
+        images = [frame.image for frame in frames]
+    white = white_of(saved.get("data"))
+    counts, worst = judge_all(network, judge, transforms, images, labelled=labelled, keep=config.worst, white=white)
 
     scores = {name: _described(each.matrix(), judge.table.names) for name, each in counts.items()}
     headline = _headline(scores, judge.table.watched)
@@ -82,9 +88,9 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     }
     text = json.dumps({"scores": scores, "protocol": how}, indent=2)
     write(folder / CONTENT, (text + "\n").encode())
-    write_image(folder / CONTENT_PICTURE, outlines.draw(worst, judge.table))
     kept = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}
     run_metrics.save(folder, {**kept, **headline}, {**protocol, "content": how})
+    write_image(folder / CONTENT_PICTURE, outlines.draw(worst, judge.table))
     print(f"look at {folder / CONTENT_PICTURE}", file=sys.stderr)
     return headline
 
@@ -98,8 +104,18 @@ def judge_all(
     *,
     labelled: bool,
     keep: int,
+    white: int = WHITE,
 ) -> tuple[dict[str, Confusion], list[outlines.Case]]:
     """Confusion matrices of the judge's predictions, and the images in which G invents most of the watched class.
+
+    Args:
+        network: G.
+        judge: of real images.
+        transforms: of G's run.
+        images: x; all of them have class maps, if they are `labelled`.
+        labelled: judge against their class maps, too.
+        keep: how many of the worst images are returned.
+        white: see read_image.
 
     Returns, by name, "output" (prediction on G(x) against x's labels) and "source" (prediction on x against them),
     both only if there are labels, and "agreement" (prediction on G(x) against that on x).
@@ -110,7 +126,7 @@ def judge_all(
     worst: list[tuple[float, int, outlines.Case]] = []
     place = next(network.parameters()).device
     for number, path in enumerate(tqdm(images, desc="judging", unit="image", file=sys.stderr, leave=False)):
-        x = transforms.validation(read_image(path))
+        x = transforms.validation(read_image(path, white))
         source, output = to_pixels(x), to_pixels(translate_images(network, x.to(place)[None])[0])
         shape = (source.shape[0], source.shape[1])
         labels: Tensor | None = None
@@ -172,12 +188,8 @@ def _headline(scores: dict[str, dict[str, object]], watched: str) -> dict[str, f
 
 
 def _is_labelled(images: Sequence[Path]) -> bool:
-    """Whether the first image has a class map; then all must have one."""
-    try:
-        labels_of(images[:1])
-    except UserError:
-        return False
-    return True
+    """Whether any image has a class map; those without are then left out."""
+    return any(frame is not None and frame.labels.is_file() for frame in map(expected_frame, images))
 
 
 if __name__ == "__main__":

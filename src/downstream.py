@@ -11,7 +11,7 @@ from statistics import fmean
 from scipy import stats
 
 from src.errors import UserError
-from src.files import write
+from src.files import as_bytes, write
 from src.table.statistics import CONFIDENCE, Paired, paired, summary
 
 RAW, CUT, REAL = "raw source", "cut", "real (oracle)"
@@ -116,7 +116,7 @@ def report(study: Study, folder: Path) -> str:
     table = markdown(lines, study.watched, study.protocol)
     files = {"table.md": table, "table.csv": table_csv(lines), "table.tex": latex(lines, study.watched)}
     for name, text in files.items():
-        write(folder / name, text.encode())
+        write(folder / name, as_bytes(text))
     return table
 
 

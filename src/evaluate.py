@@ -22,7 +22,8 @@ from src.accelerator import device
 from src.arithmetic import arithmetic
 from src.command import entry
 from src.commit import git_commit
-from src.data.images import find_images, read_image, shortest_side
+from src.data.images import announce_passed_over, list_images, read_image, reading, shortest_side
+from src.data.sixteen_bits import demand_white
 from src.data.transforms import to_tensor
 from src.errors import UserError
 from src.metrics.cache import content_key
@@ -46,9 +47,11 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
 
     Names are those of Scores. The features of the real images are kept for the next call.
     """
-    real_files, fake_files = find_images(Path(config.real)), find_images(Path(config.fake))
+    listings = {key: list_images(Path(config[key])) for key in ("real", "fake")}
+    real_files, fake_files = listings["real"].images, listings["fake"].images
     if config.per_image is not None and Path(config.per_image).is_dir():
         raise UserError(f"per_image={config.per_image}: is a folder; name a file")
+    white = demand_white(config.white, "white")
     where = device(config.accelerator)
     if config.side is None:
         side, smallest = min((shortest_side(path), path) for path in [*real_files, *fake_files])
@@ -59,12 +62,16 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         config.metrics.scores.side = min(LARGEST, side)
         config.metrics.scores.own_size = True
     scores: Scores = runs.build(config.metrics.scores, "metrics.scores")
-    real = scores.gather_files(real_files, _read, where, name="real", preparation="whole")
+    for key, listing in listings.items():
+        announce_passed_over(listing.passed_over, f"{key}={config[key]}")
+
+    def read(path: Path) -> Tensor:
+        return to_tensor(read_image(path, white))
+
+    preparation = f"whole, {reading(white)}"
+    real = scores.gather_files(real_files, read, where, name="real", preparation=preparation)
     bar = tqdm(fake_files, desc="fake", unit="image", leave=False)
-    fake = scores.gather(map(_read, bar), len(fake_files), where)
-    if config.per_image is not None:
-        names = [str(path.relative_to(config.fake)) for path in fake_files]
-        write_per_image(Path(config.per_image), names, scores.per_image(fake, real, where))
+    fake = scores.gather(map(read, bar), len(fake_files), where)
     metrics = scores(fake, real, where)
     counts = len(fake), len(real)
     if len(real) >= LEAST:
@@ -81,11 +88,10 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         "arithmetic": arithmetic(where),
     }
     _show(metrics, protocol, scores)
+    if config.per_image is not None:
+        names = [str(path.relative_to(config.fake)) for path in fake_files]
+        write_per_image(Path(config.per_image), names, scores.per_image(fake, real, where))
     return {"metrics": dict(metrics), "protocol": protocol}
-
-
-def _read(path: Path) -> Tensor:
-    return to_tensor(read_image(path))
 
 
 def _show(metrics: dict[str, float], protocol: dict[str, object], scores: Scores) -> None:

@@ -23,6 +23,7 @@ from src import run_logs, runs, schema
 from src.accelerator import device
 from src.command import entry
 from src.data.images import read_image, write_image
+from src.data.sixteen_bits import white_of
 from src.data.transforms import Transforms, transforms_of
 from src.data.unpaired import sample_key
 from src.errors import UserError
@@ -47,6 +48,7 @@ class Trained:
         method: with the weights and the attention of the last step.
         network: whose output is shown.
         transforms: how it sees frames.
+        white: of the 16-bit files it was trained on.
         seed: of the run; the places of random scores follow from it.
         log: of its training.
     """
@@ -55,6 +57,7 @@ class Trained:
     method: Method[Any]
     network: nn.Module
     transforms: Transforms
+    white: int
     seed: int
     log: run_logs.Log
 
@@ -72,9 +75,9 @@ def explain(config: schema.ExplainConfig) -> Path:
     if film := next((path for path, _ in jobs if is_video(path)), None):
         raise UserError(f"input={film}: is a video; name images")
     trained = [_load(label, path, where, average=config.average) for label, path in _chosen(folder).items()]
-    transforms = _one_size(trained)
+    transforms, white = _one_size(trained), trained[0].white
     for number, (path, target) in enumerate(tqdm(jobs, desc="explaining", unit="image", file=sys.stderr)):
-        frame = transforms.validation(read_image(path))
+        frame = transforms.validation(read_image(path, white))
         picture = explanation(path.name, frame, [_explain(run, frame, number, where) for run in trained])
         target.parent.mkdir(parents=True, exist_ok=True)
         write_image(target, picture)
@@ -108,6 +111,7 @@ def _load(label: str, folder: Path, where: torch.device, *, average: bool) -> Tr
         method=runs.load_method(folder).to(where),
         network=network,
         transforms=transforms_of(config.get("data")),
+        white=white_of(config.get("data")),
         seed=seed,
         log=run_logs.read(folder),
     )
@@ -126,12 +130,14 @@ def _explain(run: Trained, frame: Tensor, number: int, where: torch.device) -> E
 
 
 def _one_size(trained: Sequence[Trained]) -> Transforms:
-    """How frames are brought to size; raises UserError if the runs were trained at different sizes."""
+    """How frames are brought to size; raises UserError if the runs see them differently."""
     first = trained[0]
     for other in trained[1:]:
         if other.transforms.sizing != first.transforms.sizing:
             sizes = " and ".join(f"{one.transforms.height} pixels ({one.label})" for one in (first, other))
             raise UserError(f"run: its runs see frames of different sizes, {sizes}; explain them one by one")
+        if other.white != first.white:
+            raise UserError(f"run: its runs have data.white={first.white} and {other.white}; explain them one by one")
     return first.transforms
 
 

@@ -1,8 +1,21 @@
 """Files are written whole or not at all."""
 
+import io
 import os
+import sys
 from pathlib import Path
 from uuid import uuid4
+
+
+def as_bytes(text: str) -> bytes:
+    """UTF-8; the name of a file that is none keeps its own bytes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def print_any_name() -> None:
+    """Let stdout take the name of a file that is no UTF-8, as its own bytes, instead of ending what has been done."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def write(path: Path, content: bytes) -> None:

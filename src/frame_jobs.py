@@ -2,10 +2,12 @@
 
 import glob
 import os
+from collections import Counter
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from src.data.images import SUFFIXES, find_images
+from src.data.images import SUFFIXES, announce_passed_over, demand_apart, list_images
 from src.errors import UserError, one_of
 from src.video.names import VIDEOS, target_suffix
 from src.whole_frames import Job
@@ -22,12 +24,12 @@ def plan(source: str, output: Path, form: str = "png") -> list[Job]:
         output: a folder.
         form: of the images: png, jpeg or webp.
 
-    Returns the jobs, sorted by source.
+    Returns the jobs, sorted by source; a line on stderr counts the files that are passed over.
 
     Raises UserError if there is nothing to do, if two files would become one, or if a source would be lost.
     """
     one_of("format", form, FORMATS)
-    files, base = _sources(source)
+    files, base, passed_over = _sources(source)
     if output.exists() and not output.is_dir():
         raise UserError(f"output={output}: is a file; name a folder")
     if output.suffix.lower() in (*SUFFIXES, *VIDEOS) and not output.exists():
@@ -36,17 +38,14 @@ def plan(source: str, output: Path, form: str = "png") -> list[Job]:
     if inside and (Path(source).is_dir() or (_is_pattern(source) and "**" in source)):
         raise UserError(f"output={output}: lies inside input={source}, which it would add to; name a folder outside it")
     jobs = [(path, _target(output / path.relative_to(base), form)) for path in files]
-    taken: dict[Path, Path] = {}
-    for path, target in jobs:
-        if target in taken:
-            raise UserError(f"{taken[target]} and {path} would both become {target}; rename one")
-        taken[target] = path
+    demand_apart(jobs)
     sources = {path.resolve() for path in files}
     for path, target in jobs:
         if target.resolve() in sources:
             raise UserError(f"output={output}: {path} would be overwritten; name another folder")
         if _is_pattern(source) and _matches(target, source):
             raise UserError(f"output={output}: {target} would be an input of input={source}; name another folder")
+    announce_passed_over(passed_over, f"input={source}")
     return jobs
 
 
@@ -55,29 +54,31 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEOS
 
 
-def _sources(source: str) -> tuple[list[Path], Path]:
-    """The files, and the folder whose structure is kept."""
+def _sources(source: str) -> tuple[list[Path], Path, Mapping[str, int]]:
+    """The files, the folder whose structure is kept, and how many other files there are, by suffix."""
     path = Path(source)
     if path.is_file():
         if path.suffix.lower() not in (*SUFFIXES, *VIDEOS):
             raise UserError(
                 f"input={path}: neither an image ({', '.join(SUFFIXES)}) nor a video ({', '.join(VIDEOS)}) by its name"
             )
-        return [path], path.parent
+        return [path], path.parent, {}
     if path.is_dir():
-        return find_images(path), path
+        listing = list_images(path)
+        return listing.images, path, listing.passed_over
     if not _is_pattern(source):
         raise UserError(f"input={path}: no such file or folder; check the path")
     found = [Path(name) for name in glob.glob(source, recursive=True)]
     dead = [one for one in found if one.is_symlink() and not one.exists()]
     if dead:
         raise UserError(f"{min(dead)}: is a link that leads to no file; mend or remove it")
-    files = sorted({one for one in found if one.is_file() and one.suffix.lower() in (*SUFFIXES, *VIDEOS)})
+    there = {one for one in found if one.is_file()}
+    files = sorted(one for one in there if one.suffix.lower() in (*SUFFIXES, *VIDEOS))
     if not files:
         raise UserError(f"input={source}: matches no image and no video; check the pattern, and quote it in the shell")
     parts = path.parts
     fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-    return files, Path(*parts[:fixed])
+    return files, Path(*parts[:fixed]), Counter(one.suffix.lower() for one in there.difference(files))
 
 
 def _is_pattern(source: str) -> bool:

@@ -27,7 +27,7 @@ from omegaconf import DictConfig
 
 from src import downstream
 from src.errors import UserError
-from src.files import write
+from src.files import as_bytes, print_any_name, write
 from src.page.render import render
 from src.table import figure, text
 from src.table.collect import collect
@@ -57,10 +57,10 @@ def report(folders: Sequence[Path], output: Path) -> Table:
 
 def _write(table: Table, output: Path) -> None:
     files = {
-        "table.md": text.markdown(table).encode(),
-        "table.csv": text.rows_csv(table).encode(),
-        "table.tex": text.latex(table).encode(),
-        "runs.csv": text.runs_csv(table).encode(),
+        "table.md": as_bytes(text.markdown(table)),
+        "table.csv": as_bytes(text.rows_csv(table)),
+        "table.tex": as_bytes(text.latex(table)),
+        "runs.csv": as_bytes(text.runs_csv(table)),
         "table.png": figure.draw(table),
     }
     _write_files(files, output)
@@ -110,6 +110,7 @@ def _keep(config: DictConfig) -> Table | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
     options = PARSER.parse_args(arguments)
+    print_any_name()
     try:
         if options.output is None and len(options.folders) > 1:
             raise UserError("several folders: say where the table goes with --output")

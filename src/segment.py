@@ -20,7 +20,19 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import costs, fitting, launch, limits, naming, resuming, run_metrics, runs, schema, segmenter_runs
+from src import (
+    costs,
+    fitting,
+    label_tables,
+    launch,
+    limits,
+    naming,
+    resuming,
+    run_metrics,
+    runs,
+    schema,
+    segmenter_runs,
+)
 from src.arithmetic import arithmetic
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
@@ -70,6 +82,8 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         labelled_set(_plain(config.test), "val", "test"),
     )
     table = segmenter_runs.build_table(config)
+    for labelled, key in ((frames, "train"), (tests, "test")):
+        label_tables.demand_own(labelled, table, key)
     data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
     seed_everything(config.seed, workers=True, verbose=False)
     network = segmenter_runs.build_network(config, table)
@@ -88,7 +102,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     segmenter_runs.save_network(folder, network)
     network.eval().requires_grad_(False).to(trainer.strategy.root_device)
     trained = segmenter_runs.Segmentation(folder, network, table, data.transforms)
-    matrix_KK = score(trained, tests)
+    matrix_KK = score(trained, tests, data.images.white)
     metrics = {"miou": confusion.mean_iou(matrix_KK), "accuracy": confusion.accuracy(matrix_KK)} | {
         f"iou/{name}": value
         for name, value in confusion.by_name(confusion.iou(matrix_KK), table.names).items()
@@ -111,11 +125,11 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     return metrics
 
 
-def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame]) -> torch.Tensor:
-    """The confusion matrix [K, K] over all frames, at the full size of their class maps."""
+def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame], white: int) -> torch.Tensor:
+    """The confusion matrix [K, K] over all frames, see read_image, at the full size of their class maps."""
     counts = confusion.Confusion(len(trained.table))
     for frame in tqdm(frames, desc="scoring", unit="image", file=sys.stderr, leave=False):
-        pixels, labels = read_labelled(frame, trained.table)
+        pixels, labels = read_labelled(frame, trained.table, white)
         height, width = labels.shape
         counts.add(trained.predict(pixels, (height, width)), torch.from_numpy(labels))
     return counts.matrix()

@@ -24,8 +24,9 @@ from src.callbacks.checkpoint import Interrupted
 from src.command import entry
 from src.data.colour_transfer import transfer_colours
 from src.data.images import read_image, write_image
-from src.data.labelled import Frame, digest, home, labelled_set, labels_of
+from src.data.labelled import Frame, digest, home, labelled_set, labels_of, usable_frames
 from src.data.layouts import Domains
+from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell, Study
 from src.errors import UserError
@@ -74,7 +75,7 @@ def study(config: schema.StudyConfig) -> str:
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise UserError(f"seeds must name at least one seed, each once, got {list(config.seeds)}")
     listed = domains(config.data)
-    source = labels_of(listed.x_train)
+    source = usable_frames(labels_of(listed.x_train))
     real_train, real_test = home(listed.y_train), home(listed.y_val)
     if real_train == real_test and not (real_train / "leftImg8bit").is_dir():
         raise UserError(f"data: {real_train} would be trained and tested on; name a validation target of its own")
@@ -111,8 +112,9 @@ def _sets(
     config: schema.StudyConfig, listed: Domains, source: Sequence[Frame], folder: Path, real: Path
 ) -> Iterator[TrainingSet]:
     yield TrainingSet(RAW, "", "raw", partial(write_set, source, folder / "raw", {"made_by": "nothing"}), config.seeds)
-    recipe = {"made_by": "Reinhard's colour transfer", "targets": digest(labels_of(listed.y_train))}
-    colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train))
+    white = white_of(config.data)
+    recipe = {"made_by": "Reinhard's colour transfer", "targets": digest(usable_frames(labels_of(listed.y_train)))}
+    colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train, white))
     yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
     where = device(config.accelerator)
     for run in _find(config.runs):
@@ -127,7 +129,8 @@ def _sets(
         }
 
         def make(jobs: list[Job], run: Path = run) -> None:
-            translate(runs.load_translator(run, average=config.average), jobs, where)
+            read = partial(read_image, white=white_of(runs.load_config(run).get("data")))
+            translate(runs.load_translator(run, average=config.average), jobs, where, read=read)
 
         seeds = [_seed(saved, run)] if config.paired else config.seeds
         yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make), seeds)
@@ -141,12 +144,12 @@ def _seed(saved: DictConfig, run: Path) -> int:
     return seed
 
 
-def _transfer(frames: Sequence[Frame], targets: Sequence[Path], jobs: list[Job]) -> None:
+def _transfer(frames: Sequence[Frame], targets: Sequence[Path], white: int, jobs: list[Job]) -> None:
     """Each frame takes the colours of one target image; its place in the set tells which."""
     places = {frame.image: place for place, frame in enumerate(frames)}
     for source, target in tqdm(jobs, desc="transferring colours", unit="image", file=sys.stderr, leave=False):
         like = in_random_order(targets, places[source], 0, 1)
-        write_image(target, transfer_colours(read_image(source), read_image(like)))
+        write_image(target, transfer_colours(read_image(source, white), read_image(like, white)))
 
 
 def _find(folders: Sequence[str]) -> list[Path]:

@@ -13,10 +13,9 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from src import runs
-from src.data.images import read_image
-from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of
+from src.data.images import demand_apart, read_image
+from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usable_frames
 from src.data.layouts import Domains
-from src.data.usable import announce
 from src.errors import UserError, did_you_mean
 from src.files import write
 
@@ -27,16 +26,18 @@ Job = tuple[Path, Path]
 
 
 def domains(data: DictConfig | None) -> Domains:
-    """The image files of the `data` node of a run's configuration; a line on stderr names skipped frames."""
+    """The image files of the `data` node of a run's configuration; what is left out is said on stderr."""
     if not isinstance(data, DictConfig) or "layout" not in data:
         raise UserError("data: names no layout; choose one of conf/data")
     listed: Domains = runs.complete(runs.build(data.layout, "data.layout"), "data.layout", data.root)
-    announce(listed.skipped)
+    listed.announce()
     return listed
 
 
 def source_frames(data: DictConfig | None, split: str) -> list[Frame]:
     """The labelled source frames of a split.
+
+    Frames that cannot be used are left out, with a line on stderr.
 
     Raises UserError if the split is none, or if the source has no class maps.
     """
@@ -44,7 +45,7 @@ def source_frames(data: DictConfig | None, split: str) -> list[Frame]:
     parts = {"train": listed.x_train, "val": listed.x_val}
     if split not in parts:
         raise UserError(f"split={split}: no such split; choose {' or '.join(parts)}{did_you_mean(split, parts)}")
-    return labels_of(parts[split])
+    return usable_frames(labels_of(parts[split]))
 
 
 def write_set(
@@ -72,10 +73,7 @@ def write_set(
         if output.resolve().is_relative_to(folder):
             raise UserError(f"output={output}: lies inside the source, {folder}; name a folder outside it")
     images = {frame: output / _below(frame.image, frame, suffix=".png" if make else None) for frame in frames}
-    taken: dict[Path, Path] = {}
-    for frame, target in images.items():
-        if taken.setdefault(target, frame.image) != frame.image:
-            raise UserError(f"{taken[target]} and {frame.image} would both become {target}; rename one")
+    demand_apart((frame.image, target) for frame, target in images.items())
     sources = {_below(frame.image, frame): runs.sha256(frame.image) for frame in _bar(frames, "hashing the source")}
     identity = {"recipe": dict(recipe), "sources": sources}
     known = _open(output, identity)

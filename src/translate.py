@@ -14,6 +14,7 @@ if __name__ == "__main__":
 import hashlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from torch import nn
 from src import runs, schema
 from src.accelerator import device
 from src.command import entry
+from src.data.images import read_image
+from src.data.sixteen_bits import WHITE, demand_white, white_of
 from src.errors import UserError
 from src.frame_jobs import is_video, plan
 from src.made import Made
@@ -53,7 +56,14 @@ def translator(config: schema.TranslateConfig) -> tuple[nn.Module, dict[str, Any
     """
     network = load.translator(config.run, config.weights, average=config.average, accelerator=config.accelerator)
     made_by = {"weights_sha256": runs.sha256(load.source(config.run, config.weights)), "average": config.average}
-    return network, made_by
+    white = _white(config)
+    return network, made_by if white == WHITE else {**made_by, "white": white}
+
+
+def _white(config: schema.TranslateConfig) -> int:
+    if config.white is not None:
+        return demand_white(config.white, "white")
+    return WHITE if config.run is None else white_of(runs.load_config(Path(config.run)).get("data"))
 
 
 def _translate_files(config: schema.TranslateConfig) -> Path:
@@ -63,6 +73,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
         )
     output = Path(config.output)
     jobs = plan(config.input, output, config.format)
+    read = partial(read_image, white=_white(config))
     network, made_by = translator(config)
     made = Made(output, made_by)
     todo = made.todo(jobs, overwrite=config.overwrite)
@@ -75,7 +86,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
 
     images = [job for job in todo if not is_video(job[0])]
     if images:
-        translate(network, images, where, config.memory_limit, note)
+        translate(network, images, where, config.memory_limit, note, read)
     for source, target in todo:
         if is_video(source):
             translate_video(network, (source, target), where, config.memory_limit, made.note)
@@ -96,11 +107,15 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
         raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
     data = runs.load_config(weights.parent).get("data") if config.data is None else config.data
     frames = source_frames(data, config.split)
+    read = partial(read_image, white=_white(config))
     network, made_by = translator(config)
     where = device(config.accelerator)
     recipe = {"made_by": "translation", **made_by}
     return write_set(
-        frames, Path(config.output), recipe, lambda jobs: translate(network, jobs, where, config.memory_limit)
+        frames,
+        Path(config.output),
+        recipe,
+        lambda jobs: translate(network, jobs, where, config.memory_limit, read=read),
     )
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from src.data.colour_transfer import transfer_colours
 from src.data.datamodule import UnpairedData, spaced
-from src.data.images import Pixels, read_image, write_image
+from src.data.images import Pixels, demand_apart, read_image, reading, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.data.unpaired import in_random_order
 from src.errors import UserError
@@ -44,9 +44,11 @@ class Validation:
     def __init__(self, data: UnpairedData, scores: Scores, limit: int | float) -> None:
         self.data = data
         self.transforms = data.transforms
+        self.white = data.white
         self.scores = scores
         self.x_files = spaced(data.domains.x_val, limit)
         self.y_files = spaced(data.domains.y_val, limit)
+        demand_apart((path, _kept(Path(name))) for path, name in zip(self.x_files, self._names(), strict=True))
         self._gathered: dict[str, ImageSet] = {}
         if min(len(self.x_files), len(self.y_files)) < 2:
             raise UserError(
@@ -70,9 +72,10 @@ class Validation:
         count = len(self.x_files)
         images = self.scores.gather(self._translated(network, output), count, where)
         real = self._real(where)
+        found = self.scores(images, real, where)
         if per_image is not None and rank() == 0:
             write_per_image(per_image, self._names(), self.scores.per_image(images, real, where))
-        return self.scores(images, real, where)
+        return found
 
     def references(self, where: torch.device) -> dict[str, float]:
         """The same scores for what learns nothing.
@@ -108,12 +111,12 @@ class Validation:
         parameter = next(network.parameters())
         found: dict[str, list[Tensor]] = {"output": [], "source": [], "real": []}
         for path in spaced(self.x_files, OWN):
-            source = to_tensor(read_image(path))
+            source = to_tensor(read_image(path, self.white))
             output = translate_images(network, source[None].to(parameter.device, parameter.dtype))[0]
             found["output"].append(laplacian_deviation(to_bytes(output)).cpu())
             found["source"].append(laplacian_deviation(to_bytes(source)))
         for path in spaced(self.y_files, OWN):
-            found["real"].append(laplacian_deviation(to_bytes(to_tensor(read_image(path)))))
+            found["real"].append(laplacian_deviation(to_bytes(to_tensor(read_image(path, self.white)))))
         mean = {name: float(torch.stack(values).mean()) for name, values in found.items()}
         return {
             "sharpness_own": mean["output"] / mean["real"],
@@ -136,7 +139,7 @@ class Validation:
 
     def _read(self, path: Path) -> Tensor:
         with shared_failure():  # ranks read as many frames, one after the other
-            return self.transforms.validation(read_image(path))
+            return self.transforms.validation(read_image(path, self.white))
 
     def _aligned(self, path: Path) -> Tensor:
         with torch.no_grad():
@@ -152,7 +155,7 @@ class Validation:
     def _transferred(self, path: Path) -> Tensor:
         like = in_random_order(self.data.domains.y_train, self.x_files.index(path), 0, 1)
         with shared_failure():
-            colours = self.transforms.to_size(read_image(like))
+            colours = self.transforms.to_size(read_image(like, self.white))
         return to_tensor(transfer_colours(to_pixels(self._read(path)), colours))
 
     def _real(self, where: torch.device) -> ImageSet:
@@ -168,7 +171,7 @@ class Validation:
     ) -> ImageSet:
         """A set that the next job has too; `further` says what `read` depends on beside the file."""
         if name not in self._gathered:
-            how = " ".join(map(str, (*self.transforms.sizing, name if read else "", further)))
+            how = " ".join(map(str, (*self.transforms.sizing, reading(self.white), name if read else "", further)))
             gather = self.scores.gather_files
             self._gathered[name] = gather(files, read or self._read, where, name=name, preparation=how)
         return self._gathered[name]
@@ -185,12 +188,17 @@ class Validation:
                 for shift, pixels in enumerate(to_first(to_pixels(image))):
                     position = step * ranks() + shift
                     if position < len(names):
-                        _keep((output / names[position]).with_suffix(".png"), pixels)
+                        _keep(output / _kept(Path(names[position])), pixels)
             yield to_tensor(to_pixels(image)).to(image.device)
 
     def _names(self) -> list[str]:
         parents = commonpath([path.parent for path in self.x_files])
         return [str(path.relative_to(parents)) for path in self.x_files]
+
+
+def _kept(name: Path) -> Path:
+    """Of a frame's output, whatever the format of its source."""
+    return name.with_suffix(".png")
 
 
 def _keep(path: Path, pixels: Pixels) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from src.data.images import Pixels, encoded, read_image
+from src.data.images import Pixels, Read, encoded, read_image
 from src.data.transforms import to_pixels
 from src.errors import UserError
 from src.files import write
@@ -33,6 +33,7 @@ def translate(
     where: torch.device,
     memory_limit: float = MEMORY_LIMIT,
     note: Note | None = None,
+    read: Read = read_image,
 ) -> None:
     """Translate whole frames; reading, computing and writing overlap, and frames of one size share a batch.
 
@@ -42,6 +43,7 @@ def translate(
         where: the device.
         memory_limit: GiB, see translate_images.
         note: called before each file is written.
+        read: reads a source.
 
     Raises UserError for a file that cannot be read or written, or a frame beyond the limit.
     """
@@ -50,7 +52,7 @@ def translate(
     written: deque[Future[None]] = deque()
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers, bar:
         try:
-            for batch, frames in _equal_sizes(_read_ahead(readers, jobs)):
+            for batch, frames in _equal_sizes(_read_ahead(readers, jobs, read)):
                 for job, output in zip(batch, translate_frames(network, frames, where, memory_limit), strict=True):
                     written.append(writers.submit(_write, job, output, note))
                 while len(written) > AHEAD:
@@ -73,11 +75,11 @@ def translate_frames(
     return [to_pixels(output) for output in outputs]
 
 
-def _read_ahead(readers: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Job, Pixels]]:
+def _read_ahead(readers: ThreadPoolExecutor, jobs: list[Job], read: Read) -> Iterator[tuple[Job, Pixels]]:
     """Jobs and their frames, in order; a few are read in advance."""
     waiting: deque[tuple[Job, Future[Pixels]]] = deque()
     for job in jobs:
-        waiting.append((job, readers.submit(read_image, job[0])))
+        waiting.append((job, readers.submit(read, job[0])))
         if len(waiting) > AHEAD:
             job, future = waiting.popleft()
             yield job, future.result()

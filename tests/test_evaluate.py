@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,54 @@ def test_the_command_prints_json_alone_and_a_table_beside_it(few: tuple[Path, Pa
     assert [row["file"] for row in rows] == [f"{index:02d}.png" for index in range(5)]
     mean = np.mean([float(row["kid_contribution_efficientnet_lite0"]) for row in rows])
     assert mean == pytest.approx(result["metrics"]["kid_efficientnet_lite0"], rel=1e-9)  # sets of one size: no subsets
+
+
+def test_a_name_that_is_no_utf8_keeps_its_bytes_and_the_scores(few: tuple[Path, Path], tmp_path: Path):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    for path in few[1].iterdir():
+        (odd / os.fsdecode(path.stem.encode() + b"\xe9.png")).write_bytes(path.read_bytes())
+    table = tmp_path / "each.csv"
+    arguments = [f"real={few[0]}", f"fake={odd}", f"per_image={table}", "accelerator=cpu"]
+    done = subprocess.run(
+        [sys.executable, "-m", "src.evaluate", *arguments],
+        cwd=CONF.parent,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["protocol"]["fake"] == str(odd)
+    rows = table.read_bytes().splitlines()[1:]
+    assert [row.split(b",")[0] for row in rows] == [f"{index:02d}".encode() + b"\xe9.png" for index in range(5)]
+
+
+def test_a_table_that_cannot_be_written_costs_no_score(
+    few: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "file").write_text("")
+    config = [f"real={few[0]}", f"fake={few[1]}"]
+    found = evaluate(evaluation(*config, f"per_image={tmp_path}/file/each.csv"))
+    assert f"per_image={tmp_path}/file/each.csv: cannot be written (" in capsys.readouterr().err
+    assert found == evaluate(evaluation(*config))
+
+
+def test_what_is_not_read_is_counted_and_16_bits_take_their_white(
+    few: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("real", "fake"):
+        (tmp_path / name).mkdir()
+    for path in few[0].iterdir():
+        with Image.open(path) as image:
+            grey = np.asarray(image.convert("L"))
+        Image.fromarray(grey).save(tmp_path / "real" / path.name)
+        Image.fromarray(grey.astype(np.uint16) * 16).save(tmp_path / "fake" / path.name)
+    for name in ("a.tif", "b.tif", "c.txt"):
+        (tmp_path / "fake" / name).write_bytes(b"")
+    folders = [f"real={tmp_path}/real", f"fake={tmp_path}/fake"]
+    same = evaluate(evaluation(*folders, "white=4080"))["metrics"]
+    assert same["fid_efficientnet_lite0"] == pytest.approx(0, abs=1e-6)
+    assert f"fake={tmp_path}/fake: 3 files passed over: .tif 2, .txt 1; read are .png, " in capsys.readouterr().err
+    dark = evaluate(evaluation(*folders))["metrics"]
+    assert dark["fid_efficientnet_lite0"] > 1
 
 
 def test_real_features_are_there_the_next_time_and_change_nothing(

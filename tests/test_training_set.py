@@ -12,8 +12,8 @@ import pytest
 from src.data.images import read_image, write_image
 from src.data.labelled import MANIFEST, UNFINISHED, labelled_set, labels_of
 from src.errors import UserError
-from src.training_set import Job, write_set
-from tests.labelled import streets, write_pair
+from src.training_set import Job, source_frames, write_set
+from tests.labelled import composed, streets, write_pair
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +123,17 @@ def test_plain_folders_keep_their_two_names(tmp_path: Path):
     assert named == tmp_path / "out/x"
     assert (tmp_path / "out/x_labels/a.png").read_bytes() == (tmp_path / "x_labels/a.png").read_bytes()
     assert len(labelled_set(str(named), "train", "train")) == 1
+
+
+def test_source_frames_without_a_class_map_are_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for part, count in (("trainA", 20), ("trainB", 2), ("testA", 2), ("testB", 2)):
+        for index in range(count):
+            write_pair(tmp_path / part, tmp_path / f"{part}_labels", str(index), index)
+    missing = tmp_path / "trainA_labels/7.png"
+    missing.unlink()
+    data = composed("check", "data=folders", f"data.root={tmp_path}").data
+    frames = source_frames(data, "train")
+    assert sorted(int(frame.image.stem) for frame in frames) == [index for index in range(20) if index != 7]
+    assert capsys.readouterr().err == (
+        f"data: 1 frames skipped: {missing}: the class map of {tmp_path}/trainA/7.png is missing\n"
+    )

@@ -70,6 +70,28 @@ def test_a_folder_becomes_pngs_of_the_same_names_and_sizes(run: Path, tmp_path: 
     assert done.stdout.strip() == str(tmp_path / "out")
 
 
+def test_16_bits_are_read_as_the_run_was_trained_or_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    trained = labelled.translator(tmp_path / "run", "data=folders", "data.root=.", "data.white=4080")
+    grey = np.random.default_rng(0).integers(0, 256, (32, 48), dtype=np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(grey).save(tmp_path / "in/plain.png")
+    Image.fromarray(grey.astype(np.uint16) * 16).save(tmp_path / "in/deep.png")
+    (tmp_path / "in/b.tif").write_bytes(b"")
+
+    def outputs(name: str, *own: str) -> list[np.ndarray]:
+        call(f"run={trained}", f"input={tmp_path / 'in'}", f"output={tmp_path / name}", *own)
+        assert f"input={tmp_path / 'in'}: 1 files passed over: .tif 1; " in capsys.readouterr().err
+        return [read_image(tmp_path / name / f"{kind}.png") for kind in ("plain", "deep")]
+
+    np.testing.assert_array_equal(*outputs("as trained"))
+    plain, deep = outputs("as asked", "white=65535")
+    assert np.abs(plain.astype(int) - deep).mean() > 5
+    with pytest.raises(UserError, match=r"^output=.* was made by other weights"):
+        outputs("as trained", "white=65535")
+    with pytest.raises(UserError, match=r"^white is .* must lie in \[255, 65535\], got 0$"):
+        outputs("new", "white=0")
+
+
 def test_a_single_file_and_the_raw_weights(run: Path, tmp_path: Path):
     write(tmp_path / "a.png", 32, 32)
     for average in ("true", "false"):

@@ -24,26 +24,29 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from src.data.images import Pixels, read_image
+from src.data.sixteen_bits import WHITE
 from src.data.transforms import Transforms
 from src.errors import UserError
 from src.files import write
 
-VERSION = 1
+VERSION = 2
 SHARD = 128
 """Frames a shard."""
 
 
 class FrameCache:
-    """Reads frames as `transforms.to_size(read_image(path))` would, to the bit.
+    """Reads frames as `transforms.to_size(read_image(path, white))` would, to the bit.
 
     Args:
         folder: for the shards; shared by whoever likes, holding nothing else.
         transforms: brings a frame to size.
+        white: see read_image.
     """
 
-    def __init__(self, folder: Path, transforms: Transforms) -> None:
+    def __init__(self, folder: Path, transforms: Transforms, white: int = WHITE) -> None:
         self.folder = folder
         self.transforms = transforms
+        self.white = white
         self._places: dict[Path, tuple[Path, str]] = {}
 
     def prepare(self, files: Sequence[Path]) -> None:
@@ -89,11 +92,11 @@ class FrameCache:
         self._places |= {path: (shard, digests[path]) for path in files}
 
     def _load(self, path: Path) -> Pixels:
-        return self.transforms.to_size(read_image(path))
+        return self.transforms.to_size(read_image(path, self.white))
 
     def _settings(self) -> str:
         libraries = (PIL.__version__, cv2.__version__, albumentations.__version__)
-        return json.dumps([VERSION, self.transforms.sizing, libraries])
+        return json.dumps([VERSION, self.white, self.transforms.sizing, libraries])
 
     def _digests(self, files: Sequence[Path]) -> dict[Path, str]:
         """Sha256 of every file's content; files whose size and time are known are not read again."""

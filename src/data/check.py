@@ -11,6 +11,7 @@ if __name__ == "__main__":
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from src import runs, schema
+from src import label_tables, runs, schema
 from src.command import entry
 from src.data.labels import LabelTable
+from src.data.sixteen_bits import white_of
 from src.data.survey import Finding, duplicates, orphans, summary, survey
 from src.errors import UserError
 from src.training_set import domains
@@ -50,6 +52,7 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
         raise UserError(f"workers must be >= 1, got {workers}")
     table = runs.build(config.labels, "labels")
     assert isinstance(table, LabelTable)
+    white = white_of(config.data)
     listed = domains(config.data)
     parts = listed.parts()
     found: dict[str, list[Finding]] = {}
@@ -57,15 +60,21 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
         for name, files in parts.items():
             bar.set_description(f"reading {name}")
             found[name] = []
-            for finding in survey(files, quick=config.quick, workers=workers):
+            for finding in survey(files, quick=config.quick, workers=workers, white=white):
                 found[name].append(finding)
                 bar.update()
     summaries = {name: summary(findings, table) for name, findings in found.items()}
+    for part in summaries.values():
+        part["ids_fit"] = label_tables.fitting(part["ids"]) if part["ids"] else None
+        part["other_table"] = label_tables.other_table(part["ids"], table) if part["ids"] else None
     return {
         "trainable": not any(part["unreadable"] for part in summaries.values()),
         "decoded": not config.quick,
         "root": None if config.data.root is None else str(Path(config.data.root).absolute()),
+        "white": white,
         "parts": summaries,
+        "passed_over": dict(sorted(listed.passed_over.items())),
+        "notes": list(listed.notes),
         "skipped": [entry.reason for entry in listed.skipped],
         "duplicates": duplicates(found),
         "orphans": orphans([*(path for files in parts.values() for path in files), *(s.image for s in listed.skipped)]),
@@ -80,6 +89,8 @@ def _show(report: dict[str, Any]) -> None:
         table.add_row(row, *(str(part[row]) for part in parts))
     for row in ("sizes", "channels"):
         table.add_row(row, *(_most(part[row]) for part in parts))
+    shares = [{name: f"{share:.1%}" for name, share in part["class_shares"].items()} for part in parts]
+    table.add_row("class shares", *map(_most, shares))
     console.print(table)
     for title, lines in _remarks(report):
         if lines:
@@ -102,18 +113,33 @@ def _remarks(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
         for name, part in parts.items()
         for identity, count in part["unknown_ids"].items()
     ]
+    profiles = [line for part in parts.values() for line in part["profile_faults"]]
+    deep = [
+        f"{name}: {part['sixteen_bits']} files, whose values end at {part['highest']}; perhaps data.white={near}"
+        for name, part in parts.items()
+        if part["highest"] and (near := _white(part["highest"])) < report["white"]
+    ]
+    other = [f"{name}: choose labels={part['other_table']}" for name, part in parts.items() if part["other_table"]]
     return [
         ("unreadable images", [line for part in parts.values() for line in part["unreadable"]]),
         ("skipped frames", report["skipped"]),
         ("class maps that cannot be used", [line for part in parts.values() for line in part["label_faults"]]),
         ("ids that the label table does not know, choose another with labels=", unknown),
+        ("ids that belong to another label table", other),
         ("class maps without an image", report["orphans"]),
         ("same picture in several parts", [" = ".join(group) for group in report["duplicates"]]),
+        ("colour profiles that cannot be used, read as sRGB", profiles),
+        (f"16-bit images that are dark with data.white={report['white']}, choose another", deep),
         ("images of one colour", [line for part in parts.values() for line in part["one_colour"]]),
     ]
 
 
-def _most(counts: dict[str, int]) -> str:
+def _white(highest: int) -> int:
+    """The largest value of as many bits as the values of a file need: 4095 for those that end at 4080."""
+    return int(2 ** max(8, highest.bit_length()) - 1)
+
+
+def _most(counts: Mapping[str, object]) -> str:
     items = list(counts.items())
     lines = [f"{value}: {count}" for value, count in items[:3]]
     return "\n".join(lines + ([f"and {len(items) - 3} more"] if len(items) > 3 else []))

@@ -17,9 +17,9 @@ from src.data.fingerprint import fingerprint
 from src.data.images import read_image
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader
+from src.data.sixteen_bits import demand_white
 from src.data.transforms import Fit, Transforms, to_tensor
 from src.data.unpaired import Draws, Sample, UnpairedImages
-from src.data.usable import announce
 from src.errors import UserError
 from src.networks.colour import Colours, colours_of
 
@@ -46,6 +46,7 @@ class UnpairedData(LightningDataModule):
         batch_size: images a domain, step and rank.
         samples_per_epoch: draws an epoch; None is the size of the larger domain.
         num_workers: processes that read images; 0 reads in the training process.
+        white: value of white in files of 16 bits a channel; 65535, or 4095 where 12 bits lie in 16.
         cache: folder that keeps training frames decoded and brought to size, shared by jobs and ranks; written on
             first use. None decodes them anew each time.
         seed: of the run.
@@ -64,6 +65,7 @@ class UnpairedData(LightningDataModule):
         batch_size: int,
         samples_per_epoch: int | None,
         num_workers: int,
+        white: int,
         cache: str | None,
         seed: int,
         load: int | None = None,
@@ -78,13 +80,16 @@ class UnpairedData(LightningDataModule):
         self.transforms = Transforms(
             size=size, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip, load=load, like_places=like_places
         )
+        self.white = demand_white(white, "data.white")
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.domains = layout(root)
-        rank_zero_only(announce)(self.domains.skipped)
+        rank_zero_only(self.domains.announce)()
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
-        self.cache = FrameCache(Path(cache), self.transforms) if cache else None
-        self.images = UnpairedImages(self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache)
+        self.cache = FrameCache(Path(cache), self.transforms, white) if cache else None
+        self.images = UnpairedImages(
+            self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache, white=white
+        )
         self._position = (0, 0)
         self._step: int | None = None
 
@@ -102,7 +107,9 @@ class UnpairedData(LightningDataModule):
 
     def _colours(self, files: Sequence[Path]) -> Colours:
         with ThreadPoolExecutor() as pool:
-            frames = pool.map(lambda path: self.transforms.to_size(read_image(path)), spaced(files, COLOURS))
+            frames = pool.map(
+                lambda path: self.transforms.to_size(read_image(path, self.white)), spaced(files, COLOURS)
+            )
             return colours_of(to_tensor(frame) for frame in frames)
 
     @cached_property

@@ -1,9 +1,12 @@
 """Image files of any usual kind, found and read as 8-bit RGB; what is no single picture of a sane size is refused."""
 
 import os
+import sys
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from src import files
+from src.data.colour_profiles import to_srgb
+from src.data.sixteen_bits import WHITE, eight_bits
 from src.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What a file may hold, whatever it is called; Pillow's other decoders, some of which start programs, stay unused."""
 ENCODING: dict[str, dict[str, Any]] = {
@@ -39,11 +44,32 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 Pixels = NDArray[np.uint8]
 """[H, W, 3], RGB, 0 to 255."""
 
+Read = Callable[[Path], Pixels]
+"""Reads an image file, as `read_image` does."""
+
 Kind = Literal["image", "class map"]
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder.
+
+    Attributes:
+        images: sorted.
+        passed_over: how many other files there are, by suffix.
+    """
+
+    images: list[Path]
+    passed_over: Mapping[str, int]
+
+
 def find_images(folder: Path) -> list[Path]:
-    """Every image below `folder` at any depth, sorted; hidden files and folders are passed over.
+    """The images of `list_images`."""
+    return list_images(folder).images
+
+
+def list_images(folder: Path) -> Listing:
+    """Every image below `folder` at any depth, told by its suffix; hidden files and folders are not looked at.
 
     Links are followed, each folder is visited once.
 
@@ -51,10 +77,24 @@ def find_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; check the path")
-    found = sorted(_below(folder, set()))
+    others: Counter[str] = Counter()
+    found = sorted(_below(folder, set(), others))
     if not found:
-        raise UserError(f"{folder}: no images there; looked for {', '.join(SUFFIXES)} at any depth")
-    return found
+        instead = f"; there are {_counted(others)}" if others else ""
+        raise UserError(f"{folder}: no images there; looked for {', '.join(SUFFIXES)} at any depth{instead}")
+    return Listing(found, others)
+
+
+def announce_passed_over(files: Mapping[str, int], key: str) -> None:
+    """One line on stderr that counts the files that were passed over, by suffix; nothing if there are none.
+
+    Args:
+        files: how many, by suffix.
+        key: of the configuration, which they lie below.
+    """
+    if count := sum(files.values()):
+        line = f"{key}: {count} files passed over: {_counted(files)}; read are {', '.join(SUFFIXES)}"
+        print(line, file=sys.stderr)
 
 
 @contextmanager
@@ -93,13 +133,35 @@ def open_image(path: Path, kind: Kind = "image") -> Iterator[Image.Image]:
         raise UserError(f"{path}: cannot be read as {article} {kind} ({reason}); mend or remove the file") from error
 
 
-def read_image(path: Path) -> Pixels:
-    """The picture as a person sees it: EXIF rotation applied, 16 bits scaled to 8, grey and palette as RGB, no alpha.
+def read_image(path: Path, white: int = WHITE) -> Pixels:
+    """The picture as a person sees it: upright by its EXIF, in sRGB by its ICC profile, without alpha.
+
+    Grey and palette become RGB, and 16 bits are scaled to 8.
+
+    Args:
+        path: of the file.
+        white: value that becomes 255 in a file of 16 bits a channel; larger ones do too.
 
     Raises UserError as `open_image` does.
     """
     with open_image(path) as file:
-        return _rgb(ImageOps.exif_transpose(file))
+        picture = eight_bits(file, path, white)
+        # a PNG may have these behind the picture, where only decoding finds them
+        upright = ImageOps.exif_transpose(picture)
+        return np.array(to_srgb(upright, file.info.get("icc_profile")), dtype=np.uint8)
+
+
+def reading(white: int) -> str:
+    """All that `read_image` does to a file beside decoding it, for what is kept of its pixels."""
+    return f"upright, sRGB by profile, white {white}"
+
+
+def demand_apart(jobs: Iterable[tuple[Path, Path]]) -> None:
+    """Refuse sources of which two would become the same target; raises UserError that names both."""
+    taken: dict[Path, Path] = {}
+    for source, target in jobs:
+        if taken.setdefault(target, source) != source:
+            raise UserError(f"{taken[target]} and {source} would both become {target}; rename one")
 
 
 def image_size(path: Path, kind: Kind = "image", *, to_its_end: bool = False) -> tuple[int, int]:
@@ -144,7 +206,8 @@ def write_image(path: Path, pixels: Pixels) -> None:
     files.write(path, encoded(pixels, ".png"))
 
 
-def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
+def _below(folder: Path, visited: set[tuple[int, int]], others: Counter[str]) -> Iterator[Path]:
+    """Images; `others` counts what is none, by suffix."""
     try:
         stat = folder.stat()
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
@@ -156,12 +219,14 @@ def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
     visited.add((stat.st_dev, stat.st_ino))
     for path, is_folder in entries:
         if is_folder:
-            yield from _below(path, visited)
+            yield from _below(path, visited, others)
         elif path.suffix.lower() in SUFFIXES:
             if path.is_file():
                 yield path
             elif path.is_symlink():
                 raise UserError(f"{path}: is a link that leads to no file; mend or remove it")
+        else:
+            others[path.suffix.lower() or "without suffix"] += 1
 
 
 def _demand_end(png: Path) -> None:
@@ -171,11 +236,5 @@ def _demand_end(png: Path) -> None:
             raise OSError("cut short")
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling
-        grey = (np.asarray(image, dtype=np.float64) / 257).round().clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.mode in ("P", "PA") and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return np.array(image.convert("RGB"), dtype=np.uint8)  # a view of Pillow's memory could not be written to
+def _counted(files: Mapping[str, int]) -> str:
+    return ", ".join(f"{suffix} {count}" for suffix, count in sorted(files.items()))

@@ -8,7 +8,7 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any, Literal
 
-from src.data.images import find_images
+from src.data.images import announce_passed_over, list_images
 from src.data.usable import announce, usable
 from src.errors import UserError
 
@@ -40,26 +40,22 @@ class Frame:
 
 
 def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
-    """The frames a `train=` or `test=` names, sorted.
+    """The frames a `train=` or `test=` names, sorted; those that cannot be used are skipped, with a line on stderr.
 
     Args:
         node: a folder in one of the known layouts, or {images: folder, labels: folder}, whose files share their names
-            but for the suffix. Cityscapes has splits of its own; any other set is taken whole. Of Playing for Data,
-            frames that cannot be used are skipped, with a line on stderr.
+            but for the suffix. Cityscapes has splits of its own; any other set is taken whole.
         split: of Cityscapes.
         key: of the configuration, for messages.
 
-    Raises UserError if there are no frames or a class map is missing.
+    Raises UserError if there are no frames, or if too many cannot be used.
     """
     if isinstance(node, Mapping):
         if set(node) != {"images", "labels"}:
             raise UserError(f"{key} must name images and labels, got {', '.join(map(str, node))}")
         images, labels = Path(str(node["images"])), Path(str(node["labels"]))
         base = Path(commonpath([images.resolve(), labels.resolve()]))
-        named = [_paired(path, images, labels, base) for path in find_images(images)]
-        for frame in named:
-            _existing(frame.labels, frame.image)
-        return named
+        return usable_frames([_paired(path, images, labels, base) for path in _images(images, key)], key)
     if not isinstance(node, str):
         raise UserError(f"{key} must be a folder, or {{images: folder, labels: folder}}, got {node!r}")
     root = Path(node)
@@ -69,29 +65,41 @@ def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
         if (folder / UNFINISHED).is_file():
             raise UserError(f"{key}={root}: the set is unfinished; complete it with the command that began it")
     if (root / "leftImg8bit").is_dir():
-        found = find_images(root / "leftImg8bit" / split)
-        return labels_of([path for path in found if path.name.endswith("_leftImg8bit.png")], key)
-    if not (root / "images").is_dir():
-        return labels_of(find_images(root), key)
-    frames = labels_of(find_images(root / "images"), key)
+        found = [path for path in _images(root / "leftImg8bit" / split, key) if is_street(path)]
+    else:
+        found = _images(root / "images" if (root / "images").is_dir() else root, key)
+    return usable_frames(labels_of(found, key), key)
+
+
+def usable_frames(frames: Sequence[Frame], key: str = "data") -> list[Frame]:
+    """The frames whose image and class map are there, can be read and are of one size; the others are announced.
+
+    One rule for all layouts and commands. Raises UserError as `usable` does, and if none is left.
+    """
     kept, skipped = usable({frame.image: frame.labels for frame in frames})
+    if not kept:
+        raise UserError(f"{key}: no frame with a class map can be used{f'; {skipped[0].reason}' if skipped else ''}")
     announce(skipped)
     return [frame for frame in frames if frame.image in kept]
 
 
 def labels_of(images: Sequence[Path], key: str = "data") -> list[Frame]:
-    """The labelled frames of some images, in the layout their paths show.
+    """The frames of some images, in the layout their paths show, whether or not their class maps exist.
 
-    Raises UserError if they lie in none of the known layouts, or if a class map is missing.
+    Raises UserError if they lie in none of the known layouts.
     """
     frames = []
     for image in images:
         frame = expected_frame(image)
         if frame is None:
             raise UserError(f"{key}: {image} has no class map; a labelled set is {_LAYOUTS}")
-        _existing(frame.labels, image)
         frames.append(frame)
     return frames
+
+
+def is_street(image: Path) -> bool:
+    """Whether an image is a frame of Cityscapes, by its name."""
+    return image.stem.endswith("_leftImg8bit")
 
 
 def expected_frame(image: Path) -> Frame | None:
@@ -129,18 +137,25 @@ def digest(frames: Sequence[Frame]) -> str:
     return sha.hexdigest()[:12]
 
 
+def _images(folder: Path, key: str) -> list[Path]:
+    listing = list_images(folder)
+    announce_passed_over(listing.passed_over, key)
+    return listing.images
+
+
 def _paired(image: Path, images: Path, labels: Path, base: Path) -> Frame:
-    path = (labels / image.relative_to(images)).with_suffix(".png")
+    path = _png(labels / image.relative_to(images).with_suffix(""))
     return Frame(image, path, (path,), base)
 
 
 def _cityscapes(image: Path, base: Path, below: Path) -> Frame:
-    stem = image.name.removesuffix("_leftImg8bit.png")
+    stem = image.stem.removesuffix("_leftImg8bit")
     folder = base / "gtFine" / below.parent
-    path = folder / f"{stem}_gtFine_labelIds.png"
+    path = _png(folder / f"{stem}_gtFine_labelIds")
     return Frame(image, path, tuple(sorted(folder.glob(f"{stem}_gtFine_*"))), base)
 
 
-def _existing(path: Path, image: Path) -> None:
-    if not path.is_file():
-        raise UserError(f"{path}: the class map of {image} is missing; complete the set or remove the image")
+def _png(stem: Path) -> Path:
+    """The PNG of a name, whatever the case of its suffix; in small letters if there is none."""
+    paths = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".PNG", ".Png")]
+    return next((path for path in paths if path.is_file()), paths[0])

@@ -17,6 +17,7 @@ from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
 from src.data.labels import ClassMap, LabelTable
 from src.data.loader import TimedLoader
+from src.data.sixteen_bits import WHITE, demand_white
 from src.data.unpaired import Draw, Draws, in_random_order
 from src.errors import UserError
 
@@ -37,16 +38,25 @@ class LabelledImages(Dataset[LabelledSample]):
         transforms: brings both to size.
         samples: draws an epoch.
         seed: of the run.
+        white: see read_image.
     """
 
     def __init__(
-        self, frames: Sequence[Frame], table: LabelTable, transforms: JointTransforms, *, samples: int, seed: int
+        self,
+        frames: Sequence[Frame],
+        table: LabelTable,
+        transforms: JointTransforms,
+        *,
+        samples: int,
+        seed: int,
+        white: int = WHITE,
     ) -> None:
         self.frames = frames
         self.table = table
         self.transforms = transforms
         self.samples = samples
         self.seed = seed
+        self.white = white
 
     def __len__(self) -> int:
         """Draws an epoch."""
@@ -56,7 +66,7 @@ class LabelledImages(Dataset[LabelledSample]):
         """Read and transform one draw."""
         epoch, index = draw
         frame = in_random_order(self.frames, epoch * self.samples + index, self.seed, 0)
-        pixels, labels = read_labelled(frame, self.table)
+        pixels, labels = read_labelled(frame, self.table, self.white)
         image, train_ids = self.transforms.train(pixels, labels, np.random.default_rng([self.seed, epoch, index, 2]))
         return {"image": image, "labels": train_ids}
 
@@ -73,6 +83,7 @@ class LabelledData(LightningDataModule):
         batch_size: images a step.
         samples_per_epoch: draws an epoch; the same for every set that is to be compared.
         num_workers: processes that read images; 0 reads in the training process.
+        white: value of white in files of 16 bits a channel; 65535, or 4095 where 12 bits lie in 16.
         seed: of the run.
     """
 
@@ -87,6 +98,7 @@ class LabelledData(LightningDataModule):
         batch_size: int,
         samples_per_epoch: int,
         num_workers: int,
+        white: int,
         seed: int,
     ) -> None:
         super().__init__()
@@ -99,7 +111,14 @@ class LabelledData(LightningDataModule):
         if not 0 <= num_workers <= MOST_WORKERS:
             raise UserError(f"data.num_workers must lie in [0, {MOST_WORKERS}], got {num_workers}")
         self.transforms = JointTransforms(size=size, aspect=aspect, smallest_crop=smallest_crop)
-        self.images = LabelledImages(frames, table, self.transforms, samples=samples_per_epoch, seed=seed)
+        self.images = LabelledImages(
+            frames,
+            table,
+            self.transforms,
+            samples=samples_per_epoch,
+            seed=seed,
+            white=demand_white(white, "data.white"),
+        )
         self.batch_size = batch_size
         self.num_workers = num_workers
         self._position = (0, 0)
@@ -140,9 +159,9 @@ class LabelledData(LightningDataModule):
         self._position = (state_dict["epoch"], state_dict["samples"])
 
 
-def read_labelled(frame: Frame, table: LabelTable) -> tuple[Pixels, ClassMap]:
-    """Image and class map of a frame; raises UserError if their sizes differ."""
-    pixels, labels = read_image(frame.image), table.read(frame.labels)
+def read_labelled(frame: Frame, table: LabelTable, white: int = WHITE) -> tuple[Pixels, ClassMap]:
+    """Image, see read_image, and class map of a frame; raises UserError if their sizes differ."""
+    pixels, labels = read_image(frame.image, white), table.read(frame.labels)
     if pixels.shape[:2] != labels.shape:
         sizes = [f"{shape[1]}x{shape[0]}" for shape in (labels.shape, pixels.shape)]
         raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")

@@ -1,5 +1,6 @@
 """Classes of a data set: which ids its class maps hold, their names and colours, and what is left out."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,27 @@ class LabelTable:
         """Number of classes."""
         return len(self.names)
 
+    @property
+    def known(self) -> frozenset[int]:
+        """All ids that are a class's or void."""
+        return frozenset(np.flatnonzero(self._known).tolist())
+
     def unknown(self, ids: Iterable[int]) -> list[int]:
         """Those ids that are neither a class's nor void."""
         return [identity for identity in ids if not self._known[identity]]
+
+    def shares(self, pixels: Mapping[int, int]) -> dict[str, float]:
+        """Share of all pixels by class, largest first, with "void" and "unknown to the table" where there are such.
+
+        Args:
+            pixels: how many there are, by id.
+        """
+        counts: Counter[str] = Counter()
+        for identity, count in pixels.items():
+            number = int(self._train_ids[identity])
+            left_out = "void" if self._known[identity] else "unknown to the table"
+            counts[left_out if number == IGNORE else self.names[number]] += count
+        return {name: count / counts.total() for name, count in counts.most_common()}
 
     def encode(self, ids_HW: NDArray[np.uint8]) -> ClassMap:
         """Ids as in the files -> train ids."""

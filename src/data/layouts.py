@@ -1,15 +1,20 @@
 """How a data set lies on disk: from a root folder to the files of both domains, split into training and validation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from src.data.images import find_images
-from src.data.labelled import expected_frame
+from src.data.images import announce_passed_over, list_images
+from src.data.labelled import expected_frame, is_street
 from src.data.streets.write import write_streets
-from src.data.usable import Skipped, usable
+from src.data.usable import Skipped, announce, usable
 from src.errors import UserError
+
+SPLITS = ("train", "val")
+"""Of Cityscapes."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Domains:
         x_val: validation source.
         y_val: validation target.
         skipped: frames of the set that are in none of these because they cannot be used.
+        notes: what else its user should know, a line each.
+        passed_over: how many files of the set are no images that are read, by suffix.
     """
 
     x_train: Sequence[Path]
@@ -29,6 +36,8 @@ class Domains:
     x_val: Sequence[Path]
     y_val: Sequence[Path]
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse an empty part."""
@@ -38,6 +47,13 @@ class Domains:
         for one, other in (("x_train", "y_train"), ("x_train", "x_val"), ("y_train", "y_val")):
             if twice := set(getattr(self, one)) & set(getattr(self, other)):
                 raise UserError(f"data: {min(twice)} is in {one} and in {other}; name folders that share no image")
+
+    def announce(self) -> None:
+        """Say on stderr, a line each, what is left out of the set."""
+        announce(self.skipped)
+        for note in self.notes:
+            print(f"data: {note}", file=sys.stderr)
+        announce_passed_over(self.passed_over, "data")
 
     def parts(self) -> dict[str, Sequence[Path]]:
         """The four lists of files by name."""
@@ -71,9 +87,10 @@ def folders(
     base = Path(root or ".")
     x_val, y_val = None if x_held else x_val, None if y_held else y_val
     _demand([base / name for name in (x, y, x_val, y_val) if name], "check data.root and data.layout")
-    x_train, x_rest = _split(base / x, base / x_val if x_val else None, x_held, holdout)
-    y_train, y_rest = _split(base / y, base / y_val if y_val else None, y_held, holdout)
-    return Domains(x_train, y_train, x_rest, y_rest)
+    others: Counter[str] = Counter()
+    x_train, x_rest = _split(base / x, base / x_val if x_val else None, x_held, holdout, others)
+    y_train, y_rest = _split(base / y, base / y_val if y_val else None, y_held, holdout, others)
+    return Domains(x_train, y_train, x_rest, y_rest, passed_over=others)
 
 
 def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int) -> Domains:
@@ -92,14 +109,20 @@ def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int) -> Domains
     if holdout < 2:
         raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
     game, street = Path(root or ".") / x, Path(root or ".") / y
+    for place, base in ((game / "images", game), *((street / "leftImg8bit" / split, street) for split in SPLITS)):
+        if not place.is_dir() and (mend := _nested(place, base)):
+            raise UserError(f"{place}: no such folder; {mend}")
     _demand(
-        [game / "images", street / "leftImg8bit" / "train", street / "leftImg8bit" / "val"],
+        [game / "images", *(street / "leftImg8bit" / split for split in SPLITS)],
         "unpack the sets there (DATASETS.md) or name their places: data.root, data.layout.x, data.layout.y",
     )
-    frames = find_images(game / "images")
-    kept, skipped = usable({path: _class_map(path) for path in frames})
+    others: Counter[str] = Counter()
+    frames = _images(game / "images", others)
+    class_maps = {path: _class_map(path) for path in frames}
+    kept, skipped = usable(class_maps)
     x_train, x_val = ([path for path in part if path in kept] for part in _hold_out(frames, holdout))
-    return Domains(x_train, _cityscapes(street, "train"), x_val, _cityscapes(street, "val"), skipped)
+    y_train, y_val = (_cityscapes(street, split, others) for split in SPLITS)
+    return Domains(x_train, y_train, x_val, y_val, skipped, _notes(game, class_maps), others)
 
 
 def streets(root: str | None, *, holdout: int) -> Domains:
@@ -118,25 +141,62 @@ def _demand(places: Sequence[Path], mend: str) -> None:
         raise UserError(f"{missing[0]}: no such folder{others}; {mend}")
 
 
+def _nested(place: Path, base: Path) -> str:
+    """What to do about a folder that an archive has brought below a folder of its own; "" if there is none such."""
+    found = sorted(path for path in base.glob(f"*/{place.relative_to(base)}") if path.is_dir() and any(path.iterdir()))
+    if not found:
+        return ""
+    others = f" and {len(found) - 1} more such" if found[1:] else ""
+    pattern = base / "*" / place.relative_to(base)
+    return f"{found[0]}{others} should be one: mkdir -p {place} && mv {pattern}/* {place}/"
+
+
+def _notes(game: Path, class_maps: Mapping[Path, Path | None]) -> tuple[str, ...]:
+    """What of Playing for Data lies elsewhere than where it is looked for."""
+    notes = [f"further frames are not read: {mend}" for mend in (_nested(game / "images", game),) if mend]
+    without = [path for path, class_map in class_maps.items() if class_map is None]
+    nested = _nested(game / "labels", game)
+    # a set without any class map is as its user wants it
+    if without and (nested or (game / "labels").is_dir()):
+        expected = expected_frame(without[0])
+        where = "" if expected is None else f" ({expected.labels}, ...)"
+        mend = f"; {nested}" if nested else ""
+        count = f"{len(without)} of {len(class_maps)} frames of {game}"
+        notes.append(f"{count} have no class map{where}; translation needs none, src.segment does{mend}")
+    return tuple(notes)
+
+
 def _class_map(image: Path) -> Path | None:
     frame = expected_frame(image)
     # unpaired training needs no class map
     return frame.labels if frame is not None and frame.labels.is_file() else None
 
 
-def _cityscapes(root: Path, split: str) -> list[Path]:
+def _images(folder: Path, others: Counter[str]) -> list[Path]:
+    """The images of a folder; `others` counts its other files, by suffix."""
+    listing = list_images(folder)
+    others.update(listing.passed_over)
+    return listing.images
+
+
+def _cityscapes(root: Path, split: str, others: Counter[str]) -> list[Path]:
     folder = root / "leftImg8bit" / split
-    frames = [path for path in find_images(folder) if path.name.endswith("_leftImg8bit.png")]
+    found = _images(folder, others)
+    frames = [path for path in found if is_street(path)]
+    if len(found) > len(frames):
+        others["names without _leftImg8bit"] += len(found) - len(frames)
     if not frames:
-        raise UserError(f"{folder}: no *_leftImg8bit.png there; unpack leftImg8bit_trainvaltest.zip into {root}")
+        raise UserError(f"{folder}: no *_leftImg8bit.* images there; unpack leftImg8bit_trainvaltest.zip into {root}")
     return frames
 
 
-def _split(train: Path, val: Path | None, held: str | None, holdout: int) -> tuple[list[Path], list[Path]]:
+def _split(
+    train: Path, val: Path | None, held: str | None, holdout: int, others: Counter[str]
+) -> tuple[list[Path], list[Path]]:
     if val is not None:
-        return find_images(train), find_images(val)
+        return _images(train, others), _images(val, others)
     if held is not None:
-        files = find_images(train)
+        files = _images(train, others)
         chosen = {path for path in files if fnmatch(path.relative_to(train).as_posix(), held)}
         if not 0 < len(chosen) < len(files):
             raise UserError(
@@ -146,7 +206,7 @@ def _split(train: Path, val: Path | None, held: str | None, holdout: int) -> tup
         return [path for path in files if path not in chosen], [path for path in files if path in chosen]
     if holdout < 2:
         raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
-    return _hold_out(find_images(train), holdout)
+    return _hold_out(_images(train, others), holdout)
 
 
 def _hold_out(files: list[Path], holdout: int) -> tuple[list[Path], list[Path]]:

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, Sampler
 
 from src.data.images import Pixels, read_image
 from src.data.layouts import Domains
+from src.data.sixteen_bits import WHITE
 from src.data.transforms import Transforms
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class UnpairedImages(Dataset[Sample]):
         samples: draws an epoch.
         seed: of the run.
         cache: holds the frames decoded and brought to size; None decodes them anew each time.
+        white: see read_image; the cache has its own.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class UnpairedImages(Dataset[Sample]):
         samples: int,
         seed: int,
         cache: Callable[[Path], Pixels] | None = None,
+        white: int = WHITE,
     ) -> None:
         self.domains = domains
         self.transforms = transforms
         self.samples = samples
         self.seed = seed
         self.cache = cache
+        self.white = white
 
     def __len__(self) -> int:
         """Draws an epoch."""
@@ -85,7 +89,7 @@ class UnpairedImages(Dataset[Sample]):
         return {"x": images[0], "y": images[1], "key": sample_key(self.seed, epoch, index)}
 
     def _load(self, path: Path) -> Pixels:
-        return self.transforms.to_size(read_image(path)) if self.cache is None else self.cache(path)
+        return self.transforms.to_size(read_image(path, self.white)) if self.cache is None else self.cache(path)
 
 
 class Draws(Sampler[Draw]):

@@ -27,12 +27,12 @@ class Skipped:
 
 
 def usable(pairs: Mapping[Path, Path | None]) -> tuple[set[Path], tuple[Skipped, ...]]:
-    """The images that can be used, and the others: unreadable, or not of the size of their class map.
+    """The images that can be used, and the others: unreadable, or without a class map of their size.
 
     What only a full decoding tells stays unnoticed here.
 
     Args:
-        pairs: image to class map; None where it has none, which is no fault.
+        pairs: image to class map; None where it needs none.
 
     Raises UserError if more than TOLERATED of them cannot be used.
     """
@@ -66,11 +66,22 @@ def listing(skipped: tuple[Skipped, ...]) -> bytes:
     return os.fsencode("".join(f"{entry.image}\t{entry.reason}\n" for entry in skipped))
 
 
+def missing(labels: Path, image: Path) -> str:
+    """One line for a class map that is not there; it names the one of train ids that Cityscapes may have instead."""
+    line = f"{labels}: the class map of {image} is missing"
+    other = labels.with_name(labels.name.replace("_labelIds.", "_labelTrainIds."))
+    if other == labels or not other.is_file():
+        return line
+    return f"{line}; there is {other.name}: rename such files and choose labels=cityscapes_trainids"
+
+
 def _fault(image: Path, labels: Path | None) -> str | None:
     try:
         size = image_size(image, to_its_end=True)
         if labels is None:
             return None
+        if not labels.is_file():
+            return missing(labels, image)
         other = image_size(labels, "class map", to_its_end=True)
     except UserError as error:
         return str(error)

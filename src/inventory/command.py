@@ -21,6 +21,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from src.errors import UserError
+from src.files import print_any_name
 from src.inventory import removal
 from src.inventory.survey import Run, describe, find
 
@@ -32,6 +33,7 @@ NAME = "python -m src.runs"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    print_any_name()
     try:
         if given[:1] == ["rm"]:
             _remove(_rm_parser().parse_intermixed_args(given[1:]))

@@ -2,21 +2,24 @@
 
 import csv
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from src import files
-from src.errors import UserError
 
 
 def write_per_image(path: Path, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> None:
-    """Columns `file` and those given, in the order of the images; written whole or not at all."""
+    """Columns `file` and those given, in the order of the images; written whole or not at all.
+
+    The scores it goes with do not depend on it: where it cannot be written, one line on stderr says so.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", *columns])
     writer.writerows(zip(names, *columns.values(), strict=True))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, text.getvalue().encode())
+        files.write(path, files.as_bytes(text.getvalue()))
     except OSError as error:
-        raise UserError(f"per_image={path}: cannot be written ({error.strerror}); name another file") from error
+        print(f"per_image={path}: cannot be written ({error.strerror}); the scores stand", file=sys.stderr)

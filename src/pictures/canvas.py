@@ -5,11 +5,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from src.data.images import Pixels
+from src.files import as_bytes
 
 
 def plain(text: str) -> str:
-    """A name from outside, which Matplotlib would read as a formula between two dollars."""
-    return text.replace("$", r"\$")
+    """A name from outside, which may be no UTF-8, and which Matplotlib would read as a formula between two dollars."""
+    return as_bytes(text).decode("utf-8", "backslashreplace").replace("$", r"\$")
 
 
 def rendered(figure: Figure) -> Pixels:

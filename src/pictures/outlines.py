@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from src.data.images import Pixels
 from src.data.labels import IGNORE, ClassMap, LabelTable
-from src.pictures.canvas import rendered
+from src.pictures.canvas import plain, rendered
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def draw(cases: Sequence[Case], table: LabelTable) -> Pixels:
             rows, columns = case.invented.shape
             grid = (np.arange(columns) + 0.5, np.arange(rows) + 0.5)
             axes[number][1].contour(*grid, case.invented.astype(float), levels=[0.5], colors="magenta", linewidths=0.8)
-        axes[number][0].set_ylabel(f"{case.name}\n{case.invented.mean():.1%}", fontsize=6)
+        axes[number][0].set_ylabel(f"{plain(case.name)}\n{case.invented.mean():.1%}", fontsize=6)
     handles = [
         Patch(facecolor=tuple(table.paint(np.array([[k]], np.uint8))[0, 0] / 255), edgecolor="grey", label=name)
         for k, name in enumerate(table.names)

@@ -90,6 +90,7 @@ class TranslateConfig:
         average: use the averaged weights, as the run's own scores do; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
         memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
+        white: value of white in input files of 16 bits a channel; None takes the run's own, of a file 65535.
     """
 
     run: str | None = None
@@ -103,6 +104,7 @@ class TranslateConfig:
     average: bool = True
     accelerator: str = "auto"
     memory_limit: float = 4.0
+    white: int | None = None
 
 
 @dataclass
@@ -134,6 +136,7 @@ class EvaluateConfig:
         real: folder of images, at any depth.
         fake: folder of the images that are compared with them.
         side: of the squares all images are resized to; None leaves them to the extractor as they are.
+        white: value of white in files of 16 bits a channel.
         per_image: CSV to write, a line for each image of `fake`.
         accelerator: cpu, cuda, mps, or auto.
     """
@@ -141,6 +144,7 @@ class EvaluateConfig:
     real: str = MISSING
     fake: str = MISSING
     side: int | None = None
+    white: int = 65535
     per_image: str | None = None
     accelerator: str = "auto"
     extractor: Any = MISSING

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wandb import Run
 
 _ID = "wandb_id"
+"""In `logs`: id, project and entity of the W&B run, a line each."""
 
 
 class WandbRun(Logger):
@@ -83,13 +84,18 @@ class WandbRun(Logger):
         """The W&B run, started by the first who asks; Lightning does before training."""
         if self._run is None:
             path = self._folder / _ID
-            identity = path.read_text().strip() if path.is_file() else secrets.token_hex(4)
+            known = path.read_text().splitlines() if path.is_file() else []
+            # the run that began, wherever W&B put it
+            place = {name: value for name, value in zip(("project", "entity"), known[1:], strict=False) if value}
+            asked = {"id": known[0] if known else secrets.token_hex(4), **self._options, **place}
             config = OmegaConf.to_container(runs.load_config(self._folder.parent))
-            self._run = start(
-                self._folder, self._mode, id=identity, resume="allow", name=self.name, config=config, **self._options
-            )
+            run = start(self._folder, self._mode, resume="allow", name=self.name, config=config, **asked)
+            self._run = run
             self._attempt(lambda run: run.define_metric("*", step_metric="batches"))
-            write(path, f"{identity}\n".encode())
+            if known and run.id != known[0]:
+                say(f"a sweep's agent records this as {run.id}; what came before is {known[0]}")
+            # what was asked is not what happened: an agent gives its runs ids and a project of its own
+            write(path, f"{run.id}\n{run.project or ''}\n{run.entity or ''}\n".encode())
         return self._run
 
     @rank_zero_only

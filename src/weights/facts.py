@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src import run_metrics, runs
 from src.commit import git_commit
+from src.data.sixteen_bits import WHITE, white_of
 from src.errors import UserError
 from src.networks.generator import STRIDE, Architecture, Generator
 
@@ -53,6 +54,7 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
     config = runs.load_config(folder)
     metrics, protocol = run_metrics.load(folder)
     data = config.get("data")
+    white = white_of(data)
     layout = str(OmegaConf.select(config, "data.layout._target_"))
     facts = {
         "made_by": MADE_BY,
@@ -67,6 +69,7 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
         "data": _named(data, layout),
         "data_digest": str(protocol.get("data_digest", "unknown")),
         "training_size": _size(data),
+        **({} if white == WHITE else {"white": f"{white} in 16-bit files: src.translate weights=... white={white}"}),
         "seed": str(protocol.get("seed", "unknown")),
         "steps": str(protocol.get("batches", "unknown")),
         "commit": str(protocol.get("commit", "unknown")),

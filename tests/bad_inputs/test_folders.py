@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copyfile, copytree
 
 import pytest
+from PIL import Image
 
 from src.files import write
 from tests import labelled
@@ -89,6 +90,18 @@ def test_training_refuses_folders_at_odds(own: str, message: str, frames: Path, 
         assert_refused(run(command, arguments), message)
     else:
         assert_refused(run_composed(command, untouched / "run", arguments), message)
+
+
+def test_validation_frames_that_would_become_one_file_are_refused_before_training(frames: Path, tmp_path: Path):
+    root = tmp_path / "frames"
+    copytree(frames, root)
+    for path in sorted((root / "testA").iterdir()):
+        with Image.open(path) as image:
+            image.save(path.with_suffix(".jpg"))
+    before = listing(tmp_path)
+    answer = run_composed("train", tmp_path / "run", training(root))
+    assert_refused(answer, r"^.*testA/0\.jpg and .*testA/0\.png would both become 0\.png; rename one$")
+    assert listing(tmp_path) == before
 
 
 @pytest.mark.parametrize(

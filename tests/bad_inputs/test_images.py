@@ -15,8 +15,8 @@ from torch import nn
 
 from src import runs
 from src.data.datamodule import UnpairedData
-from src.data.images import read_image
-from src.data.labelled import labelled_set
+from src.data.images import find_images, read_image
+from src.data.labelled import labelled_set, labels_of
 from src.data.labelled_data import LabelledData
 from src.data.unpaired import UnpairedImages
 from src.errors import UserError
@@ -43,11 +43,12 @@ def settings(name: str, *overrides: str) -> DictConfig:
     return composed(name, *overrides)
 
 
-def training_data(root: Path, cache: Path | None = None) -> UnpairedData:
+def training_data(root: Path, cache: Path | None = None, white: float = 65535) -> UnpairedData:
     """As src.train builds it, of images exactly as large as those of the tests, so that pixels stay what they are."""
     fixed = ("data=folders", f"data.size={SIDE}", "data.aspect=1", "data.flip=false", "data.num_workers=0")
     whole = deepcopy(settings("train", *fixed))
     whole.data.root = str(root)
+    whole.data.white = white
     whole.data.cache = None if cache is None else str(cache)
     data = runs.build(whole.data, "data")
     assert isinstance(data, UnpairedData)
@@ -92,6 +93,26 @@ def test_what_can_be_read_comes_out_right(case: str, root: Path, tmp_path: Path)
         output = np.asarray(image, dtype=float)
     assert output.shape == pixels.shape
     assert np.abs(output - pixels).max() <= tolerance
+
+
+@pytest.mark.accepted
+def test_training_reads_12_bits_in_16_by_its_white_and_counts_what_it_passes_over(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (root / "trainA/a.png").write_bytes(encoded("PNG", GREY.astype(np.uint16) * 16))
+    for name in ("trainA/a.tif", "testB/b.TIF", "testB/notes.txt"):
+        (root / name).write_bytes(b"")
+    for cache in (None, tmp_path / "cache"):
+        data = training_data(root, cache, white=4080)
+        data.setup()
+        np.testing.assert_array_equal(source(data), np.repeat(GREY[:, :, None], 3, axis=2))
+        assert capsys.readouterr().err.startswith("data: 3 files passed over: .tif 2, .txt 1; read are .png, ")
+    other = training_data(root, tmp_path / "cache")  # another white is another cache
+    other.setup()
+    assert source(other).max() <= 16
+    for white in (0, 254, 65536, 4095.5):
+        with pytest.raises(UserError, match=r"^data\.white "):
+            training_data(root, white=white)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # as src.data.images leaves it in a command
@@ -180,11 +201,11 @@ def test_a_folder_called_like_an_image_is_a_folder(root: Path):
 @pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.bmp", "a", "a.png.txt"])
 def test_other_extensions_are_no_images(name: str, root: Path, tmp_path: Path):
     (root / "trainA" / name).write_bytes(animation("GIF"))
-    with pytest.raises(
-        UserError, match=r"trainA: no images there; looked for \.png, \.jpg, \.jpeg, \.webp at any depth"
-    ):
+    suffix = Path(name).suffix or "without suffix"
+    looked_for = r"trainA: no images there; looked for \.png, \.jpg, \.jpeg, \.jpe, \.jfif, \.webp at any depth"
+    with pytest.raises(UserError, match=f"{looked_for}; there are {suffix} 1$"):
         training_data(root)
-    with pytest.raises(UserError, match=r"neither an image \(\.png, \.jpg, \.jpeg, \.webp\) nor a video"):
+    with pytest.raises(UserError, match=r"neither an image \(\.png, \.jpg, .*, \.webp\) nor a video"):
         plan(str(root / "trainA" / name), tmp_path / "out")
 
 
@@ -217,7 +238,7 @@ def test_class_maps_that_cannot_be_used_are_named(case: str, root: Path):
     content, message = MAPS[case]
     (root / "trainB_labels").mkdir()
     (root / "trainB_labels/good.png").write_bytes(content())
-    frames = labelled_set(str(root / "trainB"), "train", "train")
+    frames = labels_of(find_images(root / "trainB"))  # what is gone bad since the set was looked at
     data = LabelledData(
         frames,
         table("cityscapes"),
@@ -227,6 +248,7 @@ def test_class_maps_that_cannot_be_used_are_named(case: str, root: Path):
         batch_size=2,
         samples_per_epoch=2,
         num_workers=0,
+        white=65535,
         seed=0,
     )
     with pytest.raises(UserError, match=message) as raised:

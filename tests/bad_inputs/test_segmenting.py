@@ -2,10 +2,27 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.bad_inputs.refusal import assert_refused, run_composed
+from tests.bad_inputs.refusal import assert_refused, listing, run_composed
 from tests.labelled import SMALL, write_pair
+
+
+@pytest.mark.parametrize("key", ["train", "test"])
+def test_train_ids_are_not_read_as_label_ids(key: str, tmp_path: Path):
+    sets = {"train": (7, 21, 23, 26), "test": (7, 21, 23, 26), key: (0, 2, 8, 10, 13, 255)}
+    for name, ids in sets.items():
+        for folder in (name, f"{name}_labels"):
+            (tmp_path / folder).mkdir()
+        Image.fromarray(np.zeros((40, 48, 3), np.uint8)).save(tmp_path / name / "0.png")
+        Image.fromarray(np.resize(np.array(ids, np.uint8), (40, 48))).save(tmp_path / f"{name}_labels/0.png")
+    before = listing(tmp_path)
+    own = [f"train={tmp_path}/train", f"test={tmp_path}/test"]
+    answer = run_composed("segment", tmp_path / "run", ["labels=cityscapes", *SMALL, *own])
+    assert_refused(answer, f"^{key}: .* ids 0, 2, 8, 10, 13, 255, .* those of labels=cityscapes_trainids; choose it$")
+    assert listing(tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -16,7 +33,7 @@ from tests.labelled import SMALL, write_pair
         ("labels.void=[eleven]", r"^labels\.void must be a list, each a whole number, got \['eleven'\]$"),
         ("labels.void=[255]", "the label table knows no id 11; choose another with labels=$"),
         ("labels.classes=[]", r"^labels\.classes must name at least 2 classes, got 0$"),
-        ("labels=cityscapes", "the label table knows no id|holds none of the classes"),
+        ("labels=cityscapes", "^train: its class maps hold the ids 1, 4, .* those of labels=camvid; choose it$"),
         ("segmenter.architecture=unett", "^segmenter: unett with .* cannot be had"),
         ("segmenter.encoder=resnet1", "^segmenter: unet with resnet1, .* cannot be had"),
         ("segmenter.weights=5", r"^segmenter\.weights must be text or null, got 5$"),
@@ -31,6 +48,10 @@ from tests.labelled import SMALL, write_pair
         ("module.power=steep", r"^module\.power must be a number, got 'steep'$"),
         ("optimizer.lr=0", r"^optimizer\.lr must be a number > 0, got 0$"),
         ("checkpoint.every_n_batches=0", r"every_n_batches must be >= 1, got 0$"),
+        (
+            "+trainer.max_steps=4",
+            r"^trainer\.max_steps counts steps .*use trainer\.max_epochs and trainer\.limit",
+        ),
         ("trainer.devices=2", r"^trainer\.devices: a segmenter trains on one device, got 2$"),
         ("seed=-1", r"^seed must lie in \[0, 2\^32\), got -1$"),
     ],

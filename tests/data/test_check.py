@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data import check as check_module
 from src.data.check import check
 from src.data.images import write_image
 from src.errors import UserError
@@ -79,6 +80,48 @@ def test_every_fault_is_found_and_named(tmp_path: Path):
     assert quick["parts"]["y_train"]["label_faults"] == [missing, size]
 
 
+def test_train_ids_in_a_set_are_told_from_label_ids_and_shares_show_what_is_read(tmp_path: Path):
+    root = pairs(tmp_path)
+    for index in range(3):
+        ids = np.full((40, 48 + index), 13, np.uint8)  # car; as a label id, fence
+        ids[:30], ids[30:36] = 0, 8
+        Image.fromarray(ids).save(root / f"trainB_labels/{index}.png")
+    report = checked(root, "data=folders", "labels=cityscapes")["parts"]["y_train"]
+    assert report["class_shares"] == {"void": 0.75, "sidewalk": 0.15, "fence": 0.1}
+    assert (report["ids_fit"], report["other_table"]) == ("cityscapes_trainids", "cityscapes_trainids")
+    report = checked(root, "data=folders", "labels=cityscapes_trainids")["parts"]["y_train"]
+    assert report["class_shares"] == {"road": 0.75, "vegetation": 0.15, "car": 0.1}
+    assert (report["ids_fit"], report["other_table"]) == ("cityscapes_trainids", None)
+
+
+def test_what_is_read_otherwise_than_its_user_thinks_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    root = pairs(tmp_path)
+    for index in range(3):
+        deep = np.full((40, 48), index, np.uint16)
+        deep[0, 0] = 4080  # 12 bits in 16
+        Image.fromarray(deep).save(root / f"trainA/{index}.png")
+    with Image.open(root / "testA/0.png") as image:
+        image.save(root / "testA/0.png", icc_profile=b"garbage")
+    for name in ("a.tif", "b.TIF", "c.gif"):
+        (root / "trainB" / name).write_bytes(b"")
+    report = checked(root, "data=folders", "labels=camvid")
+    assert report["passed_over"] == {".gif": 1, ".tif": 2}
+    part = report["parts"]["x_train"]
+    assert (part["sixteen_bits"], part["highest"], report["white"]) == (3, 4080, 65535)
+    (fault,) = report["parts"]["x_val"]["profile_faults"]
+    assert fault.startswith(f"{root}/testA/0.png: cannot open profile")
+    remarks = dict(check_module._remarks(report))
+    assert remarks["16-bit images that are dark with data.white=65535, choose another"] == [
+        "x_train: 3 files, whose values end at 4080; perhaps data.white=4095"
+    ]
+    assert remarks["colour profiles that cannot be used, read as sRGB"] == [fault]
+    assert "data: 3 files passed over: .gif 1, .tif 2; " in capsys.readouterr().err
+    mended = checked(root, "data=folders", "labels=camvid", "data.white=4095")
+    assert not dict(check_module._remarks(mended))["16-bit images that are dark with data.white=4095, choose another"]
+
+
 def test_what_only_decoding_finds_is_left_to_the_whole_check(tmp_path: Path):
     root = pairs(tmp_path)
     content = bytearray((root / "trainA/1.png").read_bytes())
@@ -111,6 +154,7 @@ def test_the_command_prints_json_a_table_and_a_verdict(tmp_path: Path):
     assert report["root"] == str(root)
     assert report["parts"]["y_val"]["readable"] == 2
     assert "unreadable images (1):" in done.stderr
+    assert "class shares" in done.stderr
     assert f"{root}/testB/2.png: cannot be read as an image" in done.stderr
     assert "cannot be trained on" in done.stderr
     assert "Traceback" not in done.stderr

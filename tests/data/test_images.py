@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import find_images, image_size, read_image, write_image
+from src.data.images import announce_passed_over, find_images, image_size, list_images, read_image, write_image
 from src.errors import UserError
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
@@ -19,6 +20,38 @@ def test_finds_images_at_any_depth_in_order_and_nothing_else(tmp_path: Path):
         path.write_bytes(b"")
     found = [str(path.relative_to(tmp_path)) for path in find_images(tmp_path)]
     assert found == ["a.JPG", "b/2.png", "b/c/d/1.webp", "x.jpeg"]
+
+
+MIXED = ("a.png", "b.jpg", "c.JPG", "d.webp", "e.jfif", "f.jpe", "g.tif", "h.bmp", "i.gif", "j.ppm", "k.jp2", "l.avif")
+
+
+def test_what_is_passed_over_is_counted_by_suffix(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "deep").mkdir()
+    for name in (*MIXED, "deep/m.TIF", "deep/README", ".hidden.tif"):
+        (tmp_path / name).write_bytes(b"")
+    listing = list_images(tmp_path)
+    assert [path.name for path in listing.images] == list(MIXED[:6])
+    once = dict.fromkeys((".bmp", ".gif", ".ppm", ".jp2", ".avif", "without suffix"), 1)
+    assert listing.passed_over == {".tif": 2, **once}
+    announce_passed_over(listing.passed_over, "data")
+    announce_passed_over({}, "data")
+    assert capsys.readouterr().err == (
+        "data: 8 files passed over: .avif 1, .bmp 1, .gif 1, .jp2 1, .ppm 1, .tif 2, without suffix 1; "
+        "read are .png, .jpg, .jpeg, .jpe, .jfif, .webp\n"
+    )
+
+
+def test_a_jpeg_of_any_name_is_read(tmp_path: Path):
+    Image.fromarray(RGB).save(tmp_path / "a.jpg")
+    for suffix in ("jpe", "jfif", "JFIF"):
+        (tmp_path / f"a.{suffix}").write_bytes((tmp_path / "a.jpg").read_bytes())
+        np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), read_image(tmp_path / "a.jpg"))
+
+
+def test_a_folder_of_other_files_says_which(tmp_path: Path):
+    (tmp_path / "a.tif").write_bytes(b"")
+    with pytest.raises(UserError, match=r"no images there; looked for \.png, .*; there are \.tif 1$"):
+        find_images(tmp_path)
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path: Path):
@@ -47,6 +80,28 @@ def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path):
     Image.fromarray(deep).save(tmp_path / "deep.png")
     expected = np.repeat(np.array([[0, 1, 128, 255]], dtype=np.uint8)[:, :, None], 3, axis=2)
     np.testing.assert_array_equal(read_image(tmp_path / "deep.png"), expected)
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour", "colour with alpha", "grey, turned"])
+def test_12_bits_in_16_are_scaled_by_their_white(tmp_path: Path, kind: str):
+    path, levels = tmp_path / "deep.png", np.arange(256, dtype=np.uint16).reshape(4, 64) * 16  # 12 bits, up to 4080
+    if kind.startswith("grey"):
+        exif = Image.Exif()
+        exif[0x0112] = 3  # upside down
+        Image.fromarray(levels).save(path, **({"exif": exif} if "turned" in kind else {}))
+        turn = -1 if "turned" in kind else 1
+        expected = np.repeat(levels[::turn, ::turn, None] // 16, 3, axis=2)
+    else:
+        channels = [levels, levels[:, ::-1], levels[::-1]] + [levels] * ("alpha" in kind)
+        assert cv2.imwrite(str(path), np.stack([channels[index] for index in (2, 1, 0, 3)[: len(channels)]], axis=2))
+        expected = np.stack(channels[:3], axis=2) / 16
+    np.testing.assert_array_equal(read_image(path, 4080), expected)
+    assert read_image(path).max() <= 16  # of 65535, as any viewer shows it
+
+
+def test_8_bit_files_have_no_other_white(tmp_path: Path):
+    Image.fromarray(RGB).save(tmp_path / "image.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "image.png", 4095), RGB)
 
 
 def test_8_bit_grey_becomes_three_equal_channels(tmp_path: Path):

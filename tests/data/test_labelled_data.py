@@ -59,7 +59,7 @@ def test_every_frame_comes_once_before_any_comes_again(tmp_path: Path, monkeypat
     read: list[str] = []
     monkeypatch.setattr(
         "src.data.labelled_data.read_labelled",
-        lambda frame, t: read.append(frame.image.name) or read_labelled(frame, t),
+        lambda frame, *how: read.append(frame.image.name) or read_labelled(frame, *how),
     )
     images = LabelledImages(frames, table("camvid"), JointTransforms(**SETTINGS), samples=6, seed=0)
     for draw in ((epoch, index) for epoch in range(2) for index in range(6)):

@@ -1,5 +1,6 @@
 """Where the files of both domains lie."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,59 @@ def test_what_is_missing_is_named(true_layouts: Path):
         gta2cityscapes(str(true_layouts), x="playing_for_data", y="elsewhere", holdout=5)
     with pytest.raises(UserError, match=r"holdout must be >= 2"):
         gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=1)
+
+
+def test_archives_as_they_unpack_are_found_and_the_move_is_named_and_works(true_layouts: Path):
+    game, street = true_layouts / "playing_for_data", true_layouts / "cityscapes"
+    for part in ("images", "labels"):
+        for number in (1, 2):
+            (game / f"0{number}_{part}" / part).mkdir(parents=True)
+            for index in range(5 * number - 4, 5 * number + 1):
+                (game / part / f"{index:05d}.png").rename(game / f"0{number}_{part}/{part}/{index:05d}.png")
+        (game / part).rmdir()
+    (street / "leftImg8bit_trainvaltest").mkdir()
+    (street / "leftImg8bit").rename(street / "leftImg8bit_trainvaltest/leftImg8bit")
+    moves = []
+    for _ in range(4):
+        try:
+            found = gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=5)
+            if not found.notes:
+                break
+            (said,) = found.notes
+        except UserError as error:
+            said = str(error)
+        _, _, move = said.partition(" should be one: ")
+        assert subprocess.run(move, shell=True, check=False).returncode == 0, said
+        moves.append(said)
+    assert f"{game}/images: no such folder; {game}/01_images/images and 1 more such should be one" in moves[0]
+    assert f"{street}/leftImg8bit/train: no such folder; {street}/leftImg8bit_trainvaltest/leftImg8bit" in moves[1]
+    assert f"10 of 10 frames of {game} have no class map; translation needs none, src.segment does; " in moves[3]
+    found = gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=5)
+    assert (len(found.x_train), len(found.y_train), found.notes) == (8, 5, ())
+
+
+def test_frames_that_were_moved_without_their_class_maps_are_counted(true_layouts: Path):
+    game = true_layouts / "playing_for_data"
+    (game / "images/part").mkdir()
+    (game / "images/00003.png").rename(game / "images/part/00003.png")
+    (game / "labels/00007.png").unlink()
+    found = gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=5)
+    (note,) = found.notes
+    assert note.startswith(f"2 of 10 frames of {game} have no class map ({game}/labels/00007.png, ...); translation")
+    assert found.skipped == ()
+
+
+def test_streets_may_be_of_any_format_and_other_names_are_counted(true_layouts: Path):
+    folder = true_layouts / "cityscapes/leftImg8bit/val/munster"
+    for index, suffix in enumerate(("JPG", "PNG")):
+        (folder / f"munster_{index:06d}_000019_leftImg8bit.png").rename(
+            folder / f"munster_{index}_leftImg8bit.{suffix}"
+        )
+    touch(folder / "other.png")
+    (folder / "notes.txt").write_text("")
+    found = gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=5)
+    assert names(found.y_val) == ["munster_0_leftImg8bit.JPG", "munster_1_leftImg8bit.PNG"]
+    assert found.passed_over == {"names without _leftImg8bit": 1, ".txt": 1}
 
 
 def test_any_two_folders_with_or_without_validation(frames: Callable[..., Path]):

@@ -1,9 +1,14 @@
 """The pictures show what they say they show."""
 
+import os
+
 import numpy as np
 import torch
 
+from src.data.labels import LabelTable
 from src.methods.base import ScoreMap
+from src.pictures import outlines
+from src.pictures.canvas import plain
 from src.pictures.score_maps import COLOURS, Explained, explanation, on_source, panel
 
 IMAGE = torch.zeros(3, 32, 48)
@@ -24,6 +29,18 @@ def differing(some: list[int], others: list[int]) -> int:
         for places in (some, others)
     )
     return int((one != other).any(-1).sum())
+
+
+def test_a_name_that_is_no_utf8_is_drawn():
+    odd = os.fsdecode(b"a\xffb $x$ $")
+    assert plain(odd) == r"a\xffb \$x\$ \$"
+    assert panel([odd], [(IMAGE, IMAGE, {})]).shape[2] == 3
+    pixels, ids = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.int64)
+    table = LabelTable(
+        classes=[{"id": number, "name": str(number), "colour": [0, 0, 0]} for number in (0, 1)], void=[], watched="1"
+    )
+    case = outlines.Case(odd, pixels, pixels, ids.astype(np.uint8), ids, ids.astype(bool))
+    assert outlines.draw([case], table).shape[2] == 3
 
 
 def test_each_tap_adds_a_column():

@@ -92,6 +92,47 @@ def tracked(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def kept(folder: Path) -> list[str]:
+    """Id, project and entity."""
+    return (folder / "logs/wandb_id").read_text().splitlines()
+
+
+AGENT = """
+import multiprocessing, os, sys
+import wandb
+from wandb.apis.public import sweeps
+from wandb.wandb_agent import Agent
+
+root, *command = sys.argv[1:]
+jobs = [{"type": "run", "run_id": f"job{seed}", "program": "", "args": {"seed": {"value": seed}}} for seed in (0, 1)]
+# the server's part: a sweep, an agent's id, and a job whenever none runs
+sweeps._sweep_with_runs = lambda *_: {"config": "command: " + repr([*command, "${args_no_hyphens}"])}
+sweeps._register_agent = lambda *_, **__: {"id": "agent"}
+sweeps._agent_heartbeat = lambda api, agent, metrics, running: [jobs.pop(0)] if jobs and not running else []
+wandb.Api = lambda: None
+os.environ |= {"WANDB_SWEEP_ID": "sweep", "WANDB_PROJECT": "agents", "WANDB_DIR": root}
+Agent.POLL_INTERVAL = 0.1
+Agent(None, multiprocessing.Queue(), sweep_id="sweep", count=2).run()
+"""
+
+
+def test_the_runs_of_an_agent_keep_its_ids_and_are_continued_by_them(root: Path, tmp_path: Path):
+    job = [sys.executable, "-m", "src.train", *overrides(root, *OFFLINE, "trainer.max_epochs=1")]
+    done = command("-c", AGENT, str(tmp_path), *job, f"hydra.run.dir={tmp_path}/seed-${{seed}}")
+    assert done.returncode == 0, done.stderr
+    for seed in (0, 1):
+        folder = tmp_path / f"seed-{seed}"
+        (recorded,) = read_all(folder)
+        assert (recorded.run.run_id, recorded.run.sweep_id, recorded.run.project) == (f"job{seed}", "sweep", "agents")
+        assert kept(folder)[:2] == [f"job{seed}", "agents"]
+        # what resume= does: no agent is near, and the same run is asked for where it is
+        logger = WandbRun(
+            folder / "logs", project="p", entity=None, group=None, job_type="train", tags=[], mode="offline"
+        )
+        with session.finished():
+            assert (logger.experiment.id, logger.experiment.project) == (f"job{seed}", "agents")
+
+
 def test_terms_scores_and_panels_are_the_history_over_batches_seen(tracked: Path):
     (recorded,) = read_all(tracked)
     rows = {row["batches"]: row for row in recorded.history}
@@ -221,7 +262,7 @@ def test_a_continued_run_continues_the_same_run_on_the_same_axis(
             train(cfg, tmp_path)
     train(cfg, tmp_path, resume=True)
     first, second = sorted(read_all(tmp_path), key=lambda recorded: recorded.history[0]["batches"])
-    assert first.run.run_id == second.run.run_id == (tmp_path / "logs/wandb_id").read_text().strip()
+    assert first.run.run_id == second.run.run_id == kept(tmp_path)[0]
     assert (first.exit_code, second.exit_code) == (1, 0)
     assert [row["batches"] for row in second.history] == [7, 8]
     assert [row["_step"] for row in second.history] == [7, 8]
