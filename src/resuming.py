@@ -1,7 +1,7 @@
 """Continuing a run: its own configuration, the checkpoint it goes on from, and what a kill has left lying."""
 
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from src import launch, run_metrics, runs
 from src.errors import UserError
 
 CHECKPOINTS = (runs.CHECKPOINT, runs.PREVIOUS)
+REPEATED = ("data", "extractor")
+"""Groups whose choice may be repeated beside resume=."""
 
 
 def begun(folder: Path) -> bool:
@@ -27,14 +29,16 @@ def refuse_second_run(folder: Path) -> None:
 
 
 def saved_config(
-    folder: Path, config: DictConfig, free: Collection[str], choices: Mapping[str, Collection[str]]
+    folder: Path, config: DictConfig, free: Mapping[str, Sequence[str]], choices: Mapping[str, Collection[str]]
 ) -> DictConfig:
     """The configuration of the run that `resume=` names, with what may change taken from the command line.
+
+    A choice of what the data or the extractor are may be repeated: keys below it may need it.
 
     Args:
         folder: of the run.
         config: as the command line has composed it.
-        free: keys that may change.
+        free: keys that may change, and where their values stand in a configuration that is resolved.
         choices: overrides of a group that may be given, and the keys they decide.
 
     Raises UserError if anything else was asked for, or if there is no run.
@@ -43,17 +47,23 @@ def saved_config(
         raise UserError("resume continues one run at a time; leave out -m")
     task = HydraConfig.get().overrides.task
     keys = {item.partition("=")[0]: item for item in task}
-    others = [item for key, item in keys.items() if item not in choices and key not in {"resume", *free}]
-    if others:
-        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
     if not any(folder.iterdir()):
         folder.rmdir()  # Hydra has just made it
         raise UserError(f"resume={folder}: no such run folder; check the path")
     saved = runs.load_config(folder)
-    decided = {key for item in task for key in choices.get(item, ())}
-    for key in (keys.keys() & set(free)) | decided:
-        OmegaConf.update(saved, key, OmegaConf.select(config, key))
+    repeated = {group for group in REPEATED if _targets(config, group) == _targets(saved, group)}
+    others = [item for key, item in keys.items() if item not in choices and key not in {"resume", *free, *repeated}]
+    if others:
+        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
+    decided = {key: (key,) for item in task for key in choices.get(item, ())}
+    for key, places in {**{key: free[key] for key in keys.keys() & free.keys()}, **decided}.items():
+        for place in places:
+            OmegaConf.update(saved, place, OmegaConf.select(config, key), merge=False)
     return saved
+
+
+def _targets(config: DictConfig, group: str) -> list[str]:
+    return [str(OmegaConf.select(config, f"{group}{inner}._target_")) for inner in ("", ".layout")]
 
 
 def finished(folder: Path) -> dict[str, float] | None:

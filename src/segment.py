@@ -31,7 +31,7 @@ from src.errors import UserError
 from src.metrics import confusion
 from src.modules.segmentation import Segmentation
 
-FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
+FREE_ON_RESUME = {key: (key,) for key in ("train", "test", "trainer.accelerator", "data.num_workers")}
 
 schema.register()
 naming.register()
@@ -81,8 +81,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
     if start is not None:
         check_fits(start, module, data)
-    if not resume:
-        runs.save_config(folder, config)
+    runs.save_config(folder, config)  # of a resumed run too: where its sets lie now
     fitting.fit(trainer, module, data, last, start)
 
     segmenter_runs.save_network(folder, network)

@@ -45,7 +45,12 @@ from src.validation import Validation
 
 RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
 RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
-FREE_ON_RESUME = {*RANKS, "data.num_workers", "data.cache"}
+PLACES = {"data.root", "data.layout.x", "data.layout.y", "data.layout.x_val", "data.layout.y_val"}
+FREE_ON_RESUME = {
+    **{key: (key,) for key in (*RANKS, *PLACES, "data.num_workers", "data.cache")},
+    "extractor.weights": ("extractor.weights", "metrics.scores.extractor.weights"),
+    "metrics.cache": ("metrics.cache", "metrics.scores.cache"),
+}
 
 schema.register()
 naming.register()
@@ -58,7 +63,8 @@ def main(config: DictConfig) -> float:
     with launch.ending("src.train", folder):
         launch.adopt()
         if config.resume is not None:
-            saved = resuming.saved_config(folder, config, FREE_ON_RESUME, dict.fromkeys(RANKED, RANKS))
+            choices = {**dict.fromkeys(RANKED, RANKS), "logger=default": {"logger"}}
+            saved = resuming.saved_config(folder, config, FREE_ON_RESUME, choices)
             return train(saved, folder, resume=True)
         if launch.requeued(folder) and resuming.begun(folder):
             return train(runs.load_config(folder), folder, resume=True)
@@ -105,9 +111,9 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
     else:
         check_fits(start, module, data)
-    if not resume and trainer.is_global_zero:
-        runs.save_config(folder, config)
-        if data.domains.skipped:
+    if trainer.is_global_zero:
+        runs.save_config(folder, config)  # of a resumed run too: where its data lie now
+        if not resume and data.domains.skipped:
             write(folder / run_files.SKIPPED, listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)

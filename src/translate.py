@@ -91,11 +91,10 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     assert config.split is not None
     if config.format != "png" or config.overwrite:
         raise UserError("format and overwrite are for input=; a labelled set is PNGs, and only its own are replaced")
-    weights = load.source(config.run, config.weights)
+    load.source(config.run, config.weights)  # one of them is named
     if config.data is None and config.run is None:
         raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
-    data = runs.load_config(weights.parent).get("data") if config.data is None else config.data
-    frames = source_frames(data, config.split)
+    frames = source_frames(config.data, config.split, None if config.run is None else Path(config.run))
     network, made_by = translator(config)
     where = device(config.accelerator)
     recipe = {"made_by": "translation", **made_by}

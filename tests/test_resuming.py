@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from src import resuming, runs
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.errors import UserError
 from src.train import train
+from tests.bad_inputs.refusal import run
 from tests.frames import write_frames
 from tests.test_train import StopAfter, assert_equal_runs, tiny
 
@@ -178,3 +180,62 @@ def test_a_finished_run_says_so_and_stays_as_it_is(base: tuple[Path, DictConfig]
     assert json.loads(streams.out) == {"run": str(folder), **metrics}
     assert kid == metrics["kid_efficientnet_lite0"]
     assert contents(folder) == before
+
+
+MENDS = {
+    "data.root": ("gone", r"gone/trainA: no such folder.*check data.root", ["data.root={frames}"]),
+    "data.layout.x": (
+        "gone",
+        r"gone: no such folder.*data\.layout$",
+        ["data=folders", "data.layout.x={frames}/trainA"],
+    ),
+    "metrics.scores.cache": ("config.yaml", r"cannot be made .*; name a folder, or null$", ["metrics.cache=null"]),
+    "metrics.scores.extractor": (
+        {"_target_": "src.metrics.inception.Inception", "weights": "gone.pth"},
+        r"^gone\.pth: no Inception weights there; give a path with extractor\.weights=<file>",
+        ["extractor=inception", "extractor.weights={weights}"],
+    ),
+}
+
+
+@pytest.mark.parametrize("setting", MENDS)
+def test_what_a_resumed_run_advises_is_accepted_and_ends_in_the_same_bits(
+    setting: str, base: tuple[Path, DictConfig], stopped: Path, inception_weights: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(stopped)
+    value, message, mend = MENDS[setting]
+    config = runs.load_config(stopped)
+    OmegaConf.update(config, setting, value, merge=False)
+    if setting.endswith("extractor"):
+        config.extractor = value
+    runs.save_config(stopped, config)
+    code, (line,) = run("train", [f"resume={stopped}"])
+    assert code == 1
+    assert re.search(message, line), line
+    mended = [one.format(frames=base[1].data.root, weights=inception_weights) for one in mend]
+    code, lines = run("train", [f"resume={stopped}", *mended])
+    assert code == 0, lines
+    theirs = weights(base[0] / "whole")
+    assert all(torch.equal(value, theirs[name]) for name, value in weights(stopped).items())
+    key, _, kept = mended[-1].partition("=")
+    assert OmegaConf.select(runs.load_config(stopped), key) == (None if kept == "null" else kept)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(runs.load_weights(folder))
+
+
+def test_a_run_that_finds_other_files_where_its_data_lie_now_is_refused(
+    base: tuple[Path, DictConfig], stopped: Path, tmp_path: Path
+):
+    other = write_frames(tmp_path / "other", train=(4, 6))
+    code, (line,) = run("train", [f"resume={stopped}", f"data.root={other}"])
+    assert code == 1
+    assert "the training files are not those that the run began with" in line
+    assert runs.load_config(stopped).data.root == str(base[1].data.root)
+
+
+def test_a_choice_that_the_run_has_not_is_refused(stopped: Path):
+    code, (line,) = run("train", [f"resume={stopped}", "data=streets"])
+    assert code == 1
+    assert line == "resume continues a run as it was configured; leave out data=streets or start a new run"

@@ -136,7 +136,7 @@ class Translation(LightningModule):
             for group in optimizer.param_groups:
                 if not group.get("capturable", False):
                     raise UserError(
-                        "module.cuda_graph needs an optimiser that can be recorded: optimizer.capturable=true"
+                        "module.cuda_graph needs an optimiser that can be recorded: +optimizer.capturable=true"
                     )
                 group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
 
