@@ -14,7 +14,7 @@ from src import ranks
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
 from src.data.layouts import Domains
-from src.data.loader import TimedLoader
+from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.transforms import Fit, Transforms
 from src.data.unpaired import Draws, Sample, UnpairedImages
 from src.data.usable import announce
@@ -69,6 +69,7 @@ class UnpairedData(LightningDataModule):
         self.transforms = Transforms(size=size, aspect=aspect, fit=fit, load_scale=load_scale, flip=flip)
         self.batch_size = batch_size
         self.num_workers = num_workers
+        demand_shared_memory(self._batch_bytes(batch_size), num_workers)
         self.domains = layout(root)
         rank_zero_only(announce)(self.domains.skipped)
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
@@ -131,7 +132,11 @@ class UnpairedData(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
             worker_init_fn=leave_signals_to_the_parent,
+            batch_bytes=self._batch_bytes(self.images_per_step(count) // count),
         )
+
+    def _batch_bytes(self, images: int) -> int:
+        return images * 2 * 3 * self.transforms.height * self.transforms.width * 4  # both domains, float32
 
     def state_dict(self) -> dict[str, Any]:
         """Where training stands: the epoch, its samples that are done, those of a step over all ranks, the files."""

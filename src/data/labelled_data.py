@@ -16,7 +16,7 @@ from src.data.images import Pixels, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
 from src.data.labels import ClassMap, LabelTable
-from src.data.loader import TimedLoader
+from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.unpaired import Draw, Draws, in_random_order
 from src.errors import UserError
 
@@ -102,6 +102,8 @@ class LabelledData(LightningDataModule):
         self.images = LabelledImages(frames, table, self.transforms, samples=samples_per_epoch, seed=seed)
         self.batch_size = batch_size
         self.num_workers = num_workers
+        self._batch_bytes = batch_size * self.transforms.height * self.transforms.width * (3 * 4 + 8)
+        demand_shared_memory(self._batch_bytes, num_workers)
         self._position = (0, 0)
 
     def setup(self, stage: str | None = None) -> None:
@@ -125,6 +127,7 @@ class LabelledData(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
             worker_init_fn=leave_signals_to_the_parent,
+            batch_bytes=self._batch_bytes,
         )
 
     def state_dict(self) -> dict[str, Any]:
