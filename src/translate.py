@@ -25,10 +25,11 @@ from src.command import entry
 from src.errors import UserError
 from src.frame_jobs import is_video, plan
 from src.made import Made
+from src.scale import Scale
 from src.training_set import source_frames, write_set
 from src.video.translation import translate_video
 from src.weights import load
-from src.whole_frames import translate
+from src.whole_frames import Job, translate
 
 schema.register()
 
@@ -53,7 +54,7 @@ def translator(config: schema.TranslateConfig) -> tuple[nn.Module, dict[str, Any
     """
     network = load.translator(config.run, config.weights, average=config.average, accelerator=config.accelerator)
     made_by = {"weights_sha256": runs.sha256(load.source(config.run, config.weights)), "average": config.average}
-    return network, made_by
+    return network, made_by if config.size is None else {**made_by, "size": config.size}
 
 
 def _translate_files(config: schema.TranslateConfig) -> Path:
@@ -63,6 +64,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
         )
     output = Path(config.output)
     jobs = plan(config.input, output, config.format)
+    scale = Scale(load.training_height(config.run, config.weights), config.size)
     network, made_by = translator(config)
     made = Made(output, made_by)
     todo = made.todo(jobs, overwrite=config.overwrite)
@@ -75,10 +77,10 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
 
     images = [job for job in todo if not is_video(job[0])]
     if images:
-        translate(network, images, where, config.memory_limit, note)
+        translate(network, images, where, config.memory_limit, note, scale)
     for source, target in todo:
         if is_video(source):
-            translate_video(network, (source, target), where, config.memory_limit, made.note)
+            translate_video(network, (source, target), where, config.memory_limit, made.note, scale)
     for _, target in jobs:
         if is_video(target):
             print(json.dumps({"video": str(target), **made.of(target).get("video", {})}))
@@ -95,12 +97,15 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     if config.data is None and config.run is None:
         raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
     frames = source_frames(config.data, config.split, None if config.run is None else Path(config.run))
+    scale = Scale(load.training_height(config.run, config.weights), config.size)
     network, made_by = translator(config)
     where = device(config.accelerator)
     recipe = {"made_by": "translation", **made_by}
-    return write_set(
-        frames, Path(config.output), recipe, lambda jobs: translate(network, jobs, where, config.memory_limit)
-    )
+
+    def make(jobs: list[Job]) -> None:
+        translate(network, jobs, where, config.memory_limit, scale=scale)
+
+    return write_set(frames, Path(config.output), recipe, make)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ class TranslateConfig:
         average: use the averaged weights, as the run's own scores do; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
         memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
+        size: height in pixels that frames are translated at; they come back to their own.
     """
 
     run: str | None = None
@@ -103,6 +104,7 @@ class TranslateConfig:
     average: bool = True
     accelerator: str = "auto"
     memory_limit: float = 4.0
+    size: int | None = None
 
 
 @dataclass
