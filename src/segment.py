@@ -26,7 +26,7 @@ from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
 from src.commit import git_commit
 from src.data.labelled import Frame, digest, labelled_set
-from src.data.labelled_data import LabelledData, read_labelled
+from src.data.labelled_data import LabelledData, check_readable, read_labelled
 from src.errors import UserError
 from src.metrics import confusion
 from src.modules.segmentation import Segmentation
@@ -70,6 +70,8 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         labelled_set(_plain(config.test), "val", "test"),
     )
     table = segmenter_runs.build_table(config)
+    for part in (frames, tests):
+        check_readable(part, table)
     data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
     seed_everything(config.seed, workers=True, verbose=False)
     network = segmenter_runs.build_network(config, table)

@@ -1,6 +1,7 @@
 """The data of a segmenter's training under Lightning: every draw a pure function of (seed, epoch, index)."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, TypedDict
 
@@ -12,13 +13,17 @@ from torch.utils.data import Dataset
 
 from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.fingerprint import fingerprint
-from src.data.images import Pixels, read_image
+from src.data.images import Pixels, image_size, open_image, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
-from src.data.labels import ClassMap, LabelTable
+from src.data.labels import ClassMap, LabelTable, demand_ids
 from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.unpaired import Draw, Draws, in_random_order
 from src.errors import UserError
+
+THREADS = 8  # a disk across the network answers several at a time
+LOOKED_AT = 16
+"""Frames of a set that are decoded before it is used."""
 
 
 class LabelledSample(TypedDict):
@@ -143,10 +148,33 @@ class LabelledData(LightningDataModule):
         self._position = (state_dict["epoch"], state_dict["samples"])
 
 
+def check_readable(frames: Sequence[Frame], table: LabelTable) -> None:
+    """Raise UserError now for what would end a training, or the scoring after it: colours for ids, unequal sizes.
+
+    Every header is read, and LOOKED_AT frames, evenly spaced, are decoded and their ids looked up.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(_check_headers, frames):
+            pass
+    count = min(LOOKED_AT, len(frames))
+    for number in range(count):
+        read_labelled(frames[number * len(frames) // count], table)
+
+
+def _check_headers(frame: Frame) -> None:
+    with open_image(frame.labels, "class map") as file:
+        demand_ids(frame.labels, file)
+    _demand_same(frame, image_size(frame.labels, "class map"), image_size(frame.image))
+
+
+def _demand_same(frame: Frame, labels: tuple[int, int], image: tuple[int, int]) -> None:
+    if labels != image:
+        sizes = [f"{width}x{height}" for width, height in (labels, image)]
+        raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")
+
+
 def read_labelled(frame: Frame, table: LabelTable) -> tuple[Pixels, ClassMap]:
     """Image and class map of a frame; raises UserError if their sizes differ."""
     pixels, labels = read_image(frame.image), table.read(frame.labels)
-    if pixels.shape[:2] != labels.shape:
-        sizes = [f"{shape[1]}x{shape[0]}" for shape in (labels.shape, pixels.shape)]
-        raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")
+    _demand_same(frame, (labels.shape[1], labels.shape[0]), (pixels.shape[1], pixels.shape[0]))
     return pixels, labels
