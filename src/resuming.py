@@ -13,6 +13,8 @@ from src import launch, run_metrics, runs
 from src.errors import UserError
 
 CHECKPOINTS = (runs.CHECKPOINT, runs.PREVIOUS)
+EXTENDED = "extended_from"
+"""In the configuration of a run that was trained longer: the epochs it was begun with."""
 REPEATED = ("data", "extractor")
 """Groups whose choice may be repeated beside resume=."""
 
@@ -58,7 +60,9 @@ def saved_config(
     decided = {key: (key,) for item in task for key in choices.get(item, ())}
     for key, places in {**{key: free[key] for key in keys.keys() & free.keys()}, **decided}.items():
         for place in places:
-            OmegaConf.update(saved, place, OmegaConf.select(config, key), merge=False)
+            parent = place.rpartition(".")[0]
+            if not parent or OmegaConf.select(saved, parent) is not None:  # no extractor where nothing is scored
+                OmegaConf.update(saved, place, OmegaConf.select(config, key), merge=False)
     return saved
 
 
@@ -66,11 +70,35 @@ def _targets(config: DictConfig, group: str) -> list[str]:
     return [str(OmegaConf.select(config, f"{group}{inner}._target_")) for inner in ("", ".layout")]
 
 
-def finished(folder: Path) -> dict[str, float] | None:
-    """The scores of a run that has them, said in one line; None for one that is to go on."""
+def extended(folder: Path, saved: DictConfig) -> DictConfig:
+    """A configuration whose trainer.max_epochs may be more than that of the finished run in its folder.
+
+    Then it says as `extended_from` after how many epochs the run had first ended.
+
+    Raises UserError if the run is not finished, or for fewer epochs.
+    """
+    epochs, before = saved.trainer.max_epochs, runs.load_config(folder).trainer.max_epochs
+    if epochs == before or not isinstance(epochs, int):
+        return saved
+    if not (folder / runs.METRICS).is_file():
+        raise UserError(f"trainer.max_epochs: a run is trained longer once it has ended; first resume={folder} alone")
+    if epochs < before:
+        raise UserError(f"trainer.max_epochs={epochs}: the run has had {before}; give more to train it longer")
+    return OmegaConf.merge({EXTENDED: before}, saved)  # type: ignore[return-value]  # of an extended run its own stays
+
+
+def finished(folder: Path, epochs: int | None = None) -> dict[str, float] | None:
+    """The scores of a run that has them, said in one line; None for one that is to go on.
+
+    Args:
+        folder: of the run.
+        epochs: it should have; None where it cannot be trained longer.
+    """
     if not (folder / runs.METRICS).is_file():
         return None
     metrics, protocol = run_metrics.load(folder)
+    if epochs is not None and protocol.get("epochs", epochs) < epochs:
+        return None
     launch.say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
     return metrics
 

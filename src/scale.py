@@ -26,7 +26,7 @@ class Scale:
 
     trained: int | None = None
     size: int | None = None
-    _said: bool = field(default=False, repr=False)
+    _said: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse it."""

@@ -48,6 +48,7 @@ def domains(data: DictConfig | None, run: Path | None = None) -> Domains:
             raise
         missing = str(error).partition(";")[0]
         raise UserError(f"{missing}; {run} was trained on it, say where it lies now: +data.root=...") from error
+    listed.demand_validation()
     announce(listed.skipped)
     return listed
 

@@ -62,3 +62,11 @@ def test_any_two_folders_with_or_without_validation(frames: Callable[..., Path])
     assert [len(part) for part in (found.x_train, found.y_train, found.x_val, found.y_val)] == [20, 19, 3, 2]
     absolute = folders(None, x=str(root / "trainA"), y=str(root / "trainB"), x_val=None, y_val=None, holdout=4)
     assert len(absolute.x_val) == 5
+
+
+def test_a_set_too_small_for_its_share_names_a_share_that_leaves_two(true_layouts: Path):
+    message = r"^data: x_val is empty; of 10 images none is held out, give data\.layout\.holdout=5 or less$"
+    with pytest.raises(UserError, match=message):
+        gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=50).demand_validation()
+    found = gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=5)
+    assert len(found.x_val) == 2
