@@ -53,8 +53,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     folder = Path(config.run)
     saved = runs.load_config(folder)
     metrics, protocol = run_metrics.load(folder)
-    data = saved.get("data") if config.data is None else config.data
-    listed = domains(data)
+    listed = domains(config.data, folder)
     if config.split not in ("train", "val"):
         near = did_you_mean(config.split, ("train", "val"))
         raise UserError(f"split={config.split}: no such split; choose train or val{near}")

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from src import launch, runs
 from src.callbacks.checkpoint import LastCheckpoint, WholeFileIO
 from src.callbacks.progress import Progress
+from src.data.loader import TimedLoader
 from src.errors import UserError, one_line
 from src.run_files import LOGS
 
@@ -63,7 +64,7 @@ def fit(
         except UserError as error:
             raise UserError(one_line(error) + last.kept()) from error
         except RuntimeError as error:
-            raise _dead_worker(error, last) from error
+            raise _dead_worker(error, trainer, last) from error
 
 
 def quieten() -> None:
@@ -78,11 +79,14 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _dead_worker(error: RuntimeError, last: LastCheckpoint) -> Exception:
+def _dead_worker(error: RuntimeError, trainer: Trainer, last: LastCheckpoint) -> Exception:
     # PyTorch has no exception of its own for it
     text = str(error)
     if "DataLoader worker" not in text or "Traceback" in text:
         return error
+    loader = trainer.train_dataloader
+    if isinstance(loader, TimedLoader) and (lack := loader.lack()):  # its death came to light in mid-step
+        return UserError(lack + last.kept())
     return UserError(
         f"data.num_workers: a process that reads images has died ({' '.join(text.split())}), of too little memory "
         f"perhaps{last.kept()}; continue with resume=, maybe with data.num_workers=0"

@@ -50,6 +50,17 @@ def check(config: DictConfig) -> None:
         csv,
         "be a file name, put into the run folder",
     )
+    begun = config.get("extended_from")
+    _demand(
+        begun is None or (type(begun) is int and 1 <= begun <= config.trainer.max_epochs),
+        "extended_from",
+        begun,
+        "be the epochs that a run was begun with, which resume= knows",
+    )
+    if config.metrics.scores is None:
+        for name in ("every_n_epochs", "per_image"):
+            value = config.metrics[name]
+            _demand(value is None, f"metrics.{name}", value, "be null where nothing is scored (metrics.scores=null)")
 
 
 def check_fit(config: DictConfig) -> None:

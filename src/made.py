@@ -47,7 +47,8 @@ class Made:
         others = [name for name in others if (self.output / name).is_file()]
         if others and not overwrite:
             raise UserError(
-                f"output={self.output}: {min(others)} was made by other weights; name another folder, or overwrite=true"
+                f"output={self.output}: {min(others)} was made by other weights, or at another size; "
+                "name another folder, or overwrite=true"
             )
         there = [job for job in jobs if job[1].exists() or job[1].is_symlink()]
         done: set[Job] = set()

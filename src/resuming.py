@@ -1,7 +1,7 @@
 """Continuing a run: its own configuration, the checkpoint it goes on from, and what a kill has left lying."""
 
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ from src import launch, run_metrics, runs
 from src.errors import UserError
 
 CHECKPOINTS = (runs.CHECKPOINT, runs.PREVIOUS)
+EXTENDED = "extended_from"
+"""In the configuration of a run that was trained longer: the epochs it was begun with."""
+REPEATED = ("data", "extractor")
+"""Groups whose choice may be repeated beside resume=."""
 
 
 def begun(folder: Path) -> bool:
@@ -27,14 +31,16 @@ def refuse_second_run(folder: Path) -> None:
 
 
 def saved_config(
-    folder: Path, config: DictConfig, free: Collection[str], choices: Mapping[str, Collection[str]]
+    folder: Path, config: DictConfig, free: Mapping[str, Sequence[str]], choices: Mapping[str, Collection[str]]
 ) -> DictConfig:
     """The configuration of the run that `resume=` names, with what may change taken from the command line.
+
+    A choice of what the data or the extractor are may be repeated: keys below it may need it.
 
     Args:
         folder: of the run.
         config: as the command line has composed it.
-        free: keys that may change.
+        free: keys that may change, and where their values stand in a configuration that is resolved.
         choices: overrides of a group that may be given, and the keys they decide.
 
     Raises UserError if anything else was asked for, or if there is no run.
@@ -43,24 +49,56 @@ def saved_config(
         raise UserError("resume continues one run at a time; leave out -m")
     task = HydraConfig.get().overrides.task
     keys = {item.partition("=")[0]: item for item in task}
-    others = [item for key, item in keys.items() if item not in choices and key not in {"resume", *free}]
-    if others:
-        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
     if not any(folder.iterdir()):
         folder.rmdir()  # Hydra has just made it
         raise UserError(f"resume={folder}: no such run folder; check the path")
     saved = runs.load_config(folder)
-    decided = {key for item in task for key in choices.get(item, ())}
-    for key in (keys.keys() & set(free)) | decided:
-        OmegaConf.update(saved, key, OmegaConf.select(config, key))
+    repeated = {group for group in REPEATED if _targets(config, group) == _targets(saved, group)}
+    others = [item for key, item in keys.items() if item not in choices and key not in {"resume", *free, *repeated}]
+    if others:
+        raise UserError(f"resume continues a run as it was configured; leave out {' '.join(others)} or start a new run")
+    decided = {key: (key,) for item in task for key in choices.get(item, ())}
+    for key, places in {**{key: free[key] for key in keys.keys() & free.keys()}, **decided}.items():
+        for place in places:
+            parent = place.rpartition(".")[0]
+            if not parent or OmegaConf.select(saved, parent) is not None:  # no extractor where nothing is scored
+                OmegaConf.update(saved, place, OmegaConf.select(config, key), merge=False)
     return saved
 
 
-def finished(folder: Path) -> dict[str, float] | None:
-    """The scores of a run that has them, said in one line; None for one that is to go on."""
+def _targets(config: DictConfig, group: str) -> list[str]:
+    return [str(OmegaConf.select(config, f"{group}{inner}._target_")) for inner in ("", ".layout")]
+
+
+def extended(folder: Path, saved: DictConfig) -> DictConfig:
+    """A configuration whose trainer.max_epochs may be more than that of the finished run in its folder.
+
+    Then it says as `extended_from` after how many epochs the run had first ended.
+
+    Raises UserError if the run is not finished, or for fewer epochs.
+    """
+    epochs, before = saved.trainer.max_epochs, runs.load_config(folder).trainer.max_epochs
+    if epochs == before or not isinstance(epochs, int):
+        return saved
+    if not (folder / runs.METRICS).is_file():
+        raise UserError(f"trainer.max_epochs: a run is trained longer once it has ended; first resume={folder} alone")
+    if epochs < before:
+        raise UserError(f"trainer.max_epochs={epochs}: the run has had {before}; give more to train it longer")
+    return OmegaConf.merge({EXTENDED: before}, saved)  # type: ignore[return-value]  # of an extended run its own stays
+
+
+def finished(folder: Path, epochs: int | None = None) -> dict[str, float] | None:
+    """The scores of a run that has them, said in one line; None for one that is to go on.
+
+    Args:
+        folder: of the run.
+        epochs: it should have; None where it cannot be trained longer.
+    """
     if not (folder / runs.METRICS).is_file():
         return None
     metrics, protocol = run_metrics.load(folder)
+    if epochs is not None and protocol.get("epochs", epochs) < epochs:
+        return None
     launch.say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
     return metrics
 

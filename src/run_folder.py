@@ -30,7 +30,7 @@ def _check(config: DictConfig, key: str) -> None:
     HydraConfig.instance().set_config(config)  # which the name of the folder refers to, and Hydra sets only later
     folder = Path(str(OmegaConf.select(config, key)))
     HydraConfig.instance().cfg = before
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     reason = errno.ENOTDIR if not there.is_dir() else 0 if os.access(there, os.W_OK | os.X_OK) else errno.EACCES
     if reason:
         # Hydra turns a callback's exceptions into warnings; this one is none

@@ -38,12 +38,12 @@ from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
 from src.commit import git_commit
 from src.data.labelled import Frame, digest, labelled_set
-from src.data.labelled_data import LabelledData, read_labelled
+from src.data.labelled_data import LabelledData, check_readable, read_labelled
 from src.errors import UserError
 from src.metrics import confusion
 from src.modules.segmentation import Segmentation
 
-FREE_ON_RESUME = ("trainer.accelerator", "data.num_workers")
+FREE_ON_RESUME = {key: (key,) for key in ("train", "test", "trainer.accelerator", "data.num_workers")}
 
 schema.register()
 naming.register()
@@ -84,6 +84,8 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     table = segmenter_runs.build_table(config)
     for labelled, key in ((frames, "train"), (tests, "test")):
         label_tables.demand_own(labelled, table, key)
+    for part in (frames, tests):
+        check_readable(part, table)
     data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
     seed_everything(config.seed, workers=True, verbose=False)
     network = segmenter_runs.build_network(config, table)
@@ -95,8 +97,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
     if start is not None:
         check_fits(start, module, data)
-    if not resume:
-        runs.save_config(folder, config)
+    runs.save_config(folder, config)  # of a resumed run too: where its sets lie now
     fitting.fit(trainer, module, data, last, start)
 
     segmenter_runs.save_network(folder, network)

@@ -31,8 +31,10 @@ from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell, Study
 from src.errors import UserError
 from src.naming import file_name
+from src.scale import Scale
 from src.segment import FREE_ON_RESUME, segment
 from src.training_set import Job, domains, write_set
+from src.weights import load
 from src.whole_frames import translate
 
 COLOUR = "colour transfer (Reinhard)"
@@ -130,7 +132,8 @@ def _sets(
 
         def make(jobs: list[Job], run: Path = run) -> None:
             read = partial(read_image, white=white_of(runs.load_config(run).get("data")))
-            translate(runs.load_translator(run, average=config.average), jobs, where, read=read)
+            scale = Scale(load.training_height(str(run), None))
+            translate(runs.load_translator(run, average=config.average), jobs, where, read=read, scale=scale)
 
         seeds = [_seed(saved, run)] if config.paired else config.seeds
         yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make), seeds)

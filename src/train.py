@@ -9,6 +9,7 @@ if __name__ == "__main__":
     answer_help("train")  # before the imports below, which take seconds
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,12 @@ from src.validation import Validation
 
 RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
 RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
-FREE_ON_RESUME = {*RANKS, "data.num_workers", "data.cache"}
+PLACES = {"data.root", "data.layout.x", "data.layout.y", "data.layout.x_val", "data.layout.y_val"}
+FREE_ON_RESUME = {
+    **{key: (key,) for key in (*RANKS, *PLACES, "data.num_workers", "data.cache", "trainer.max_epochs")},
+    "extractor.weights": ("extractor.weights", "metrics.scores.extractor.weights"),
+    "metrics.cache": ("metrics.cache", "metrics.scores.cache"),
+}
 
 schema.register()
 naming.register()
@@ -58,8 +64,9 @@ def main(config: DictConfig) -> float:
     with launch.ending("src.train", folder):
         launch.adopt()
         if config.resume is not None:
-            saved = resuming.saved_config(folder, config, FREE_ON_RESUME, dict.fromkeys(RANKED, RANKS))
-            return train(saved, folder, resume=True)
+            choices = {**dict.fromkeys(RANKED, RANKS), "logger=default": {"logger"}}
+            saved = resuming.saved_config(folder, config, FREE_ON_RESUME, choices)
+            return train(resuming.extended(folder, saved), folder, resume=True)
         if launch.requeued(folder) and resuming.begun(folder):
             return train(runs.load_config(folder), folder, resume=True)
         return train(config, folder)
@@ -68,16 +75,16 @@ def main(config: DictConfig) -> float:
 @finished()
 @launch.alone
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
-    """One run, new or continued, in `folder`; returns the KID of the translated validation frames."""
+    """One run, new or continued, in `folder`; returns the KID of the validation frames, NaN if not scored."""
     limits.check(config)
     commit = git_commit()  # of the code that runs, whatever is checked out by the end
     start: Path | None = None
     if not resume:
         resuming.refuse_second_run(folder)
-    elif (scores_then := resuming.finished(folder)) is not None:
+    elif (scores_then := resuming.finished(folder, config.trainer.max_epochs)) is not None:
         if launch.is_first():
             print(json.dumps({"run": str(folder), **scores_then}))
-        return next(iter(scores_then.values()))
+        return next(iter(scores_then.values()), math.nan)
     else:
         start = resuming.checkpoint(folder)
     fitting.quieten()
@@ -97,6 +104,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         _compile(method)
     optimizer = runs.build(config.optimizer, "optimizer")
     module: Translation = runs.complete(runs.build(config.module, "module"), "module", method, optimizer=optimizer)
+    module.held_from = config.get(resuming.EXTENDED)
     runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
     callbacks = runs.build(config.callbacks, "callbacks")
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
@@ -107,9 +115,9 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
     else:
         check_fits(start, module, data)
-    if not resume and trainer.is_global_zero:
-        runs.save_config(folder, config)
-        if data.domains.skipped:
+    if trainer.is_global_zero:
+        runs.save_config(folder, config)  # of a resumed run too: where its data lie now
+        if not resume and data.domains.skipped:
             write(folder / run_files.SKIPPED, listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)
@@ -127,19 +135,20 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         raw = validation.score(method.translator().to(where))
         metrics |= {f"{name}_raw": value for name, value in raw.items()} | validation.references(where)
     if not trainer.is_global_zero:
-        return metrics[validation.scores.names[0]]
+        return validation.headline(metrics)
 
     protocol = {
         **validation.protocol(),
         "data_digest": data.digest(),
         **({"frames_skipped": len(data.domains.skipped)} if data.domains.skipped else {}),
-        **({"best": f"epoch of the lowest {validation.scores.names[0]}, all *_best from it"} if during else {}),
+        **({"best": f"epoch of the lowest {validation.names[0]}, all *_best from it"} if during else {}),
         "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
         "seed": config.seed,
         "images_per_step": data.images_per_step(trainer.world_size),
         "ranks": trainer.world_size,
         "batches": module.batches,
         "epochs": trainer.current_epoch,
+        **({"extended": module.extension()} if module.held_from else {}),
         "commit": commit,
         "arithmetic": arithmetic(where),
         "parameters": parameters_by_part(method),
@@ -149,10 +158,10 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     costs.save(folder, took)  # before the scores: where they are, the run is finished
     run_metrics.save(folder, metrics, protocol)
     launch.forget_requeue(folder)
-    log_scores(trainer.loggers, validation.scores.names, metrics, {**protocol, **took})
+    log_scores(trainer.loggers, validation.names, metrics, {**protocol, **took})
     print(json.dumps({"run": str(folder), **metrics}))
-    _show(folder, metrics, validation.scores.names)
-    return metrics[validation.scores.names[0]]
+    _show(folder, metrics, validation.names)
+    return validation.headline(metrics)
 
 
 def _demand_room(method: Method[Any], height: int, width: int) -> None:
@@ -191,7 +200,7 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
         values = [metrics.get(name + suffix) for suffix in ("", "_raw", "_source", "_floor")]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     console = Console(stderr=True)
-    console.print(table)
+    console.print(table if names else f"{folder}: not scored, as metrics.scores=null asked")
     last = max((folder / run_files.IMAGES).glob("epoch_*.png"), default=folder / run_files.IMAGES)
     console.print(
         f"Look at {last}\nTranslate with: python -m src.translate run={folder} input=... output=...", soft_wrap=True

@@ -9,7 +9,7 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from src import runs
@@ -25,23 +25,41 @@ Job = tuple[Path, Path]
 """A source image and the file that it becomes."""
 
 
-def domains(data: DictConfig | None) -> Domains:
-    """The image files of the `data` node of a run's configuration; what is left out is said on stderr."""
+def domains(data: DictConfig | None, run: Path | None = None) -> Domains:
+    """The image files of a `data` node; a line on stderr names skipped frames.
+
+    Args:
+        data: the node of a command; of one that has a run, None, or what differs from the run's own node.
+        run: its folder.
+
+    Raises UserError if there is no such set.
+    """
+    own = None if run is None else runs.load_config(run).get("data")
+    chosen = data is not None and "layout" in data and "_target_" in data.layout
+    if own is not None and not chosen:
+        data = OmegaConf.merge(own, data or {})  # type: ignore[assignment]
     if not isinstance(data, DictConfig) or "layout" not in data:
         raise UserError("data: names no layout; choose one of conf/data")
-    listed: Domains = runs.complete(runs.build(data.layout, "data.layout"), "data.layout", data.root)
+    try:
+        listed: Domains = runs.complete(runs.build(data.layout, "data.layout"), "data.layout", data.root)
+    except UserError as error:
+        if own is None or chosen:
+            raise
+        missing = str(error).partition(";")[0]
+        raise UserError(f"{missing}; {run} was trained on it, say where it lies now: +data.root=...") from error
+    listed.demand_validation()
     listed.announce()
     return listed
 
 
-def source_frames(data: DictConfig | None, split: str) -> list[Frame]:
-    """The labelled source frames of a split.
+def source_frames(data: DictConfig | None, split: str, run: Path | None = None) -> list[Frame]:
+    """The labelled source frames of a split; see domains.
 
     Frames that cannot be used are left out, with a line on stderr.
 
     Raises UserError if the split is none, or if the source has no class maps.
     """
-    listed = domains(data)
+    listed = domains(data, run)
     parts = {"train": listed.x_train, "val": listed.x_val}
     if split not in parts:
         raise UserError(f"split={split}: no such split; choose {' or '.join(parts)}{did_you_mean(split, parts)}")

@@ -28,10 +28,11 @@ from src.data.sixteen_bits import WHITE, demand_white, white_of
 from src.errors import UserError
 from src.frame_jobs import is_video, plan
 from src.made import Made
+from src.scale import Scale
 from src.training_set import source_frames, write_set
 from src.video.translation import translate_video
 from src.weights import load
-from src.whole_frames import translate
+from src.whole_frames import Job, translate
 
 schema.register()
 
@@ -57,7 +58,9 @@ def translator(config: schema.TranslateConfig) -> tuple[nn.Module, dict[str, Any
     network = load.translator(config.run, config.weights, average=config.average, accelerator=config.accelerator)
     made_by = {"weights_sha256": runs.sha256(load.source(config.run, config.weights)), "average": config.average}
     white = _white(config)
-    return network, made_by if white == WHITE else {**made_by, "white": white}
+    if white != WHITE:
+        made_by |= {"white": white}
+    return network, made_by if config.size is None else {**made_by, "size": config.size}
 
 
 def _white(config: schema.TranslateConfig) -> int:
@@ -74,6 +77,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
     output = Path(config.output)
     jobs = plan(config.input, output, config.format)
     read = partial(read_image, white=_white(config))
+    scale = Scale(load.training_height(config.run, config.weights), config.size)
     network, made_by = translator(config)
     made = Made(output, made_by)
     todo = made.todo(jobs, overwrite=config.overwrite)
@@ -86,10 +90,10 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
 
     images = [job for job in todo if not is_video(job[0])]
     if images:
-        translate(network, images, where, config.memory_limit, note, read)
+        translate(network, images, where, config.memory_limit, note, read, scale)
     for source, target in todo:
         if is_video(source):
-            translate_video(network, (source, target), where, config.memory_limit, made.note)
+            translate_video(network, (source, target), where, config.memory_limit, made.note, scale)
     for _, target in jobs:
         if is_video(target):
             print(json.dumps({"video": str(target), **made.of(target).get("video", {})}))
@@ -102,21 +106,20 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     assert config.split is not None
     if config.format != "png" or config.overwrite:
         raise UserError("format and overwrite are for input=; a labelled set is PNGs, and only its own are replaced")
-    weights = load.source(config.run, config.weights)
+    load.source(config.run, config.weights)  # one of them is named
     if config.data is None and config.run is None:
         raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
-    data = runs.load_config(weights.parent).get("data") if config.data is None else config.data
-    frames = source_frames(data, config.split)
+    frames = source_frames(config.data, config.split, None if config.run is None else Path(config.run))
+    scale = Scale(load.training_height(config.run, config.weights), config.size)
     read = partial(read_image, white=_white(config))
     network, made_by = translator(config)
     where = device(config.accelerator)
     recipe = {"made_by": "translation", **made_by}
-    return write_set(
-        frames,
-        Path(config.output),
-        recipe,
-        lambda jobs: translate(network, jobs, where, config.memory_limit, read=read),
-    )
+
+    def make(jobs: list[Job]) -> None:
+        translate(network, jobs, where, config.memory_limit, read=read, scale=scale)
+
+    return write_set(frames, Path(config.output), recipe, make)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The validation frames of a run: translated by a network, scored against the real ones."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from os.path import commonpath
 from pathlib import Path
@@ -11,7 +12,7 @@ from tqdm import tqdm
 
 from src.data.colour_transfer import transfer_colours
 from src.data.datamodule import UnpairedData, spaced
-from src.data.images import Pixels, demand_apart, read_image, reading, write_image
+from src.data.images import Pixels, read_image, reading, write_image
 from src.data.transforms import to_pixels, to_tensor
 from src.data.unpaired import in_random_order
 from src.errors import UserError
@@ -27,6 +28,8 @@ from src.ranks import shared_failure
 
 OWN = 16
 """Frames a domain whose sharpness is measured at their own size."""
+SHOWN = 4
+"""Training frames that are translated and drawn in place of validation frames that a set has not."""
 
 
 class Validation:
@@ -37,24 +40,40 @@ class Validation:
 
     Args:
         data: of the run.
-        scores: what is computed.
+        scores: what is computed; None scores nothing, and a set without validation frames shows SHOWN of training's.
         limit: frames a domain; a float up to 1.0 is a share.
     """
 
-    def __init__(self, data: UnpairedData, scores: Scores, limit: int | float) -> None:
+    def __init__(self, data: UnpairedData, scores: Scores | None, limit: int | float) -> None:
         self.data = data
         self.transforms = data.transforms
         self.white = data.white
-        self.scores = scores
-        self.x_files = spaced(data.domains.x_val, limit)
-        self.y_files = spaced(data.domains.y_val, limit)
-        demand_apart((path, _kept(Path(name))) for path, name in zip(self.x_files, self._names(), strict=True))
+        self._scores = scores
+        self.names = [] if scores is None else scores.names
         self._gathered: dict[str, ImageSet] = {}
+        x_val = data.domains.x_val
+        if scores is None:
+            self.x_files, self.y_files = spaced(x_val, limit) if x_val else spaced(data.domains.x_train, SHOWN), []
+            return
+        data.domains.demand_validation()
+        self.x_files = spaced(x_val, limit)
+        self.y_files = spaced(data.domains.y_val, limit)
         if min(len(self.x_files), len(self.y_files)) < 2:
             raise UserError(
                 f"scores need at least 2 validation images a domain, got {len(self.x_files)} and {len(self.y_files)}; "
-                "add images or raise trainer.limit_val_batches"
+                "add images, lower data.layout.holdout, raise trainer.limit_val_batches, or train without scores: "
+                "metrics.scores=null"
             )
+
+    @property
+    def scores(self) -> Scores:
+        """What is computed, if anything is."""
+        assert self._scores is not None
+        return self._scores
+
+    def headline(self, metrics: Mapping[str, float]) -> float:
+        """The score that ranks runs, of those of `score`; NaN where nothing is scored."""
+        return metrics[self.names[0]] if self.names else math.nan
 
     def frames(self, files: Iterable[Path]) -> Iterator[Tensor]:
         """[3, H, W] in [-1, 1], one after the other."""
@@ -69,12 +88,16 @@ class Validation:
             per_image: CSV with a line for each of them, if given.
         """
         where = next(network.parameters()).device
+        if self._scores is None:
+            for _ in self._translated(network, output) if output is not None else ():
+                pass
+            return {}
         count = len(self.x_files)
         images = self.scores.gather(self._translated(network, output), count, where)
         real = self._real(where)
         found = self.scores(images, real, where)
         if per_image is not None and rank() == 0:
-            write_per_image(per_image, self._names(), self.scores.per_image(images, real, where))
+            write_per_image(per_image, self._file_names(), self.scores.per_image(images, real, where))
         return found
 
     def references(self, where: torch.device) -> dict[str, float]:
@@ -84,6 +107,8 @@ class Validation:
         `*_aligned`: with those of all of them, as `generator.align` does; `*_floor`: real against real, which needs
         two sets of two images, and is left out below four real ones.
         """
+        if self._scores is None:
+            return {}
         real = self._real(where)
         sets = {
             "source": self._gather("source", self.x_files, where),
@@ -103,8 +128,10 @@ class Validation:
     def own_size(self, network: nn.Module) -> dict[str, float]:
         """Sharpness of G(x) and of x over that of real frames, all at the size of their files; a few of each.
 
-        Computed by the first rank and given to all.
+        Computed by the first rank and given to all; nothing where nothing is scored.
         """
+        if self._scores is None:
+            return {}
         return from_first(lambda: self._own_size(network), next(network.parameters()).device)
 
     def _own_size(self, network: nn.Module) -> dict[str, float]:
@@ -125,13 +152,16 @@ class Validation:
 
     def protocol(self) -> dict[str, object]:
         """How the scores were computed."""
+        frames = f"whole, resized to training size by data.fit={self.transforms.fit}, antialiased"
+        if self._scores is None:
+            return {"scores": "none, as metrics.scores=null asked", "frames": frames}
         return {
             **self.scores.protocol(len(self.x_files), len(self.y_files)),
             "floor": described(self._counts()),
             "transfer": "Reinhard, in L*a*b*, the colours of a random training photograph a frame",
             "aligned": "mean and deviation of each channel of RGB, of the training sets",
             "sharpness_own": f"of at most {OWN} frames a domain, evenly spaced, at the files' own size",
-            "frames": f"whole, resized to training size by data.fit={self.transforms.fit}, antialiased",
+            "frames": frames,
         }
 
     def _counts(self) -> tuple[int, int]:
@@ -179,7 +209,7 @@ class Validation:
     @torch.no_grad()
     def _translated(self, network: nn.Module, output: Path | None) -> Iterator[Tensor]:
         """G(x) of this rank's share of the frames, as 8-bit files hold it: [3, H, W] in [-1, 1]."""
-        names = self._names()
+        names = self._file_names()
         own = share(len(names))
         for step, index in enumerate(tqdm(own, desc="translating", leave=False, disable=rank() > 0)):
             image = network(as_input(self._read(self.x_files[index]), network))[0]
@@ -191,7 +221,7 @@ class Validation:
                         _keep(output / _kept(Path(names[position])), pixels)
             yield to_tensor(to_pixels(image)).to(image.device)
 
-    def _names(self) -> list[str]:
+    def _file_names(self) -> list[str]:
         parents = commonpath([path.parent for path in self.x_files])
         return [str(path.relative_to(parents)) for path in self.x_files]
 

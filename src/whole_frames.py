@@ -7,19 +7,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from src.data.images import Pixels, Read, encoded, read_image
-from src.data.transforms import to_pixels
+from src.data.transforms import resize, to_pixels
 from src.errors import UserError
 from src.files import write
 from src.networks.any_size import BATCH, MEMORY_LIMIT, translate_images
+from src.scale import Scale
 
 THREADS = 4
 """Readers, and as many writers."""
 AHEAD = 16
 """Frames that wait to be computed, and that wait to be written."""
+PIXELS = 2**16
+"""Of the frames that a CPU computes together, which gains nothing by more of them; progress is seen by the frame."""
 
 Job = tuple[Path, Path]
 """A source and the file that it becomes."""
@@ -34,6 +38,7 @@ def translate(
     memory_limit: float = MEMORY_LIMIT,
     note: Note | None = None,
     read: Read = read_image,
+    scale: Scale | None = None,
 ) -> None:
     """Translate whole frames; reading, computing and writing overlap, and frames of one size share a batch.
 
@@ -44,16 +49,19 @@ def translate(
         memory_limit: GiB, see translate_images.
         note: called before each file is written.
         read: reads a source.
+        scale: the height to work at; None is the frames' own, without a word.
 
     Raises UserError for a file that cannot be read or written, or a frame beyond the limit.
     """
-    network = network.to(where)
+    network, scale = network.to(where), scale or Scale()
     bar = tqdm(total=len(jobs), desc="translating", unit="image", file=sys.stderr)
     written: deque[Future[None]] = deque()
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers, bar:
         try:
-            for batch, frames in _equal_sizes(_read_ahead(readers, jobs, read)):
-                for job, output in zip(batch, translate_frames(network, frames, where, memory_limit), strict=True):
+            for batch, frames in _equal_sizes(_read_ahead(readers, jobs, read), where, scale.size):
+                scale.look(batch[0][0], frames[0].shape[0])
+                outputs = translate_frames(network, frames, where, memory_limit, scale.size)
+                for job, output in zip(batch, outputs, strict=True):
                     written.append(writers.submit(_write, job, output, note))
                 while len(written) > AHEAD:
                     written.popleft().result()
@@ -66,13 +74,38 @@ def translate(
             writers.shutdown(wait=False, cancel_futures=True)
 
 
+def together(frame: Pixels, where: torch.device, size: int | None = None) -> int:
+    """How many frames like this one are computed together on a device, at a height of `size`."""
+    pixels = frame.shape[0] * frame.shape[1] if size is None else size * size
+    return min(BATCH, max(1, PIXELS // pixels)) if where.type == "cpu" else BATCH
+
+
 def translate_frames(
-    network: nn.Module, frames: list[Pixels], where: torch.device, memory_limit: float = MEMORY_LIMIT
+    network: nn.Module,
+    frames: list[Pixels],
+    where: torch.device,
+    memory_limit: float = MEMORY_LIMIT,
+    size: int | None = None,
 ) -> list[Pixels]:
-    """Frames of one size, translated together; see translate_images."""
-    images = torch.stack([torch.from_numpy(frame) for frame in frames]).to(where)
-    outputs = translate_images(network, images.permute(0, 3, 1, 2).float() / 127.5 - 1, memory_limit)
-    return [to_pixels(output) for output in outputs]
+    """Frames of one size, translated together; see translate_images.
+
+    With a size, frames of that height are translated, brought to it as training does, and what G changed there is
+    enlarged and added to the frames, so that they keep detail that G has never seen.
+    """
+    images = _images(frames, where)
+    if size is None:
+        return [to_pixels(output) for output in translate_images(network, images, memory_limit)]
+    height, width = images.shape[2:]
+    small = _images([resize(frame, (size, max(1, round(width * size / height)))) for frame in frames], where)
+    change = translate_images(network, small, memory_limit) - small
+    whole = F.interpolate(change, (height, width), mode="bicubic", antialias=True, align_corners=False)
+    return [to_pixels(output) for output in images + whole]
+
+
+def _images(frames: list[Pixels], where: torch.device) -> Tensor:
+    """Frames [H, W, 3] of one size -> float32 [B, 3, H, W] in [-1, 1]."""
+    stacked = torch.stack([torch.from_numpy(frame) for frame in frames]).to(where)
+    return stacked.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _read_ahead(readers: ThreadPoolExecutor, jobs: list[Job], read: Read) -> Iterator[tuple[Job, Pixels]]:
@@ -87,14 +120,16 @@ def _read_ahead(readers: ThreadPoolExecutor, jobs: list[Job], read: Read) -> Ite
         yield job, future.result()
 
 
-def _equal_sizes(frames: Iterator[tuple[Job, Pixels]]) -> Iterator[tuple[list[Job], list[Pixels]]]:
+def _equal_sizes(
+    frames: Iterator[tuple[Job, Pixels]], where: torch.device, size: int | None
+) -> Iterator[tuple[list[Job], list[Pixels]]]:
     """Batches of frames of one size; no more than AHEAD frames wait for others like them."""
     groups: dict[tuple[int, ...], tuple[list[Job], list[Pixels]]] = {}
     for job, frame in frames:
         batch, group = groups.setdefault(frame.shape, ([], []))
         batch.append(job)
         group.append(frame)
-        if len(group) == BATCH:
+        if len(group) == together(frame, where, size):
             yield groups.pop(frame.shape)
         elif sum(len(batch) for batch, _ in groups.values()) >= AHEAD:
             yield groups.pop(next(iter(groups)))  # the size that has waited longest

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from src import resuming, runs
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.errors import UserError
+from src.table.collect import collect
+from src.table.table import tabulate
 from src.train import train
+from tests.bad_inputs.refusal import run
 from tests.frames import write_frames
 from tests.test_train import StopAfter, assert_equal_runs, tiny
 
@@ -178,3 +182,136 @@ def test_a_finished_run_says_so_and_stays_as_it_is(base: tuple[Path, DictConfig]
     assert json.loads(streams.out) == {"run": str(folder), **metrics}
     assert kid == metrics["kid_efficientnet_lite0"]
     assert contents(folder) == before
+
+
+MENDS = {
+    "data.root": ("gone", r"gone/trainA: no such folder.*check data.root", ["data.root={frames}"]),
+    "data.layout.x": (
+        "gone",
+        r"gone: no such folder.*data\.layout$",
+        ["data=folders", "data.layout.x={frames}/trainA"],
+    ),
+    "metrics.scores.cache": ("config.yaml", r"cannot be made .*; name a folder, or null$", ["metrics.cache=null"]),
+    "metrics.scores.extractor": (
+        {"_target_": "src.metrics.inception.Inception", "weights": "gone.pth"},
+        r"^gone\.pth: no Inception weights there; give a path with extractor\.weights=<file>",
+        ["extractor=inception", "extractor.weights={weights}"],
+    ),
+}
+
+
+@pytest.mark.parametrize("setting", MENDS)
+def test_what_a_resumed_run_advises_is_accepted_and_ends_in_the_same_bits(
+    setting: str, base: tuple[Path, DictConfig], stopped: Path, inception_weights: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(stopped)
+    value, message, mend = MENDS[setting]
+    config = runs.load_config(stopped)
+    OmegaConf.update(config, setting, value, merge=False)
+    if setting.endswith("extractor"):
+        config.extractor = value
+    runs.save_config(stopped, config)
+    code, (line,) = run("train", [f"resume={stopped}"])
+    assert code == 1
+    assert re.search(message, line), line
+    mended = [one.format(frames=base[1].data.root, weights=inception_weights) for one in mend]
+    code, lines = run("train", [f"resume={stopped}", *mended])
+    assert code == 0, lines
+    theirs = weights(base[0] / "whole")
+    assert all(torch.equal(value, theirs[name]) for name, value in weights(stopped).items())
+    key, _, kept = mended[-1].partition("=")
+    assert OmegaConf.select(runs.load_config(stopped), key) == (None if kept == "null" else kept)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(runs.load_weights(folder))
+
+
+def test_a_run_that_finds_other_files_where_its_data_lie_now_is_refused(
+    base: tuple[Path, DictConfig], stopped: Path, tmp_path: Path
+):
+    other = write_frames(tmp_path / "other", train=(4, 6))
+    code, (line,) = run("train", [f"resume={stopped}", f"data.root={other}"])
+    assert code == 1
+    assert "the training files are not those that the run began with" in line
+    assert runs.load_config(stopped).data.root == str(base[1].data.root)
+
+
+def test_a_choice_that_the_run_has_not_is_refused(stopped: Path):
+    code, (line,) = run("train", [f"resume={stopped}", "data=streets"])
+    assert code == 1
+    assert line == "resume continues a run as it was configured; leave out data=streets or start a new run"
+
+
+LONGER = ["selection=gumbel", "callbacks.checkpoint.every_n_batches=2"]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of `frames`; `short`, a run of two epochs, and `long`, of four with the rate held after two."""
+    base = tmp_path_factory.mktemp("ended")
+    root = write_frames(base / "frames")
+    for name, overrides in (("short", []), ("long", ["+extended_from=2", "trainer.max_epochs=4"])):
+        (base / name).mkdir()
+        train(tiny(root, *LONGER, *overrides), base / name)
+    return base
+
+
+def test_a_finished_run_that_is_trained_longer_ends_as_one_that_never_stopped(ended: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(ended / "short", tmp_path / "run"))
+    code, lines = run("train", [f"resume={folder}", "trainer.max_epochs=3"])
+    assert code == 0, lines
+    with pytest.MonkeyPatch.context() as patch:  # longer still, stopped on the way, continued without a word of epochs
+        patch.setattr("src.fitting.Progress", lambda: StopAfter(20))
+        code, lines = run("train", [f"resume={folder}", "trainer.max_epochs=4"])
+    assert code == 130, lines
+    code, lines = run("train", [f"resume={folder}"])
+    assert code == 0, lines
+    assert_equal_runs(ended / "long", folder)
+    assert (folder / "metrics.json").read_bytes() == (ended / "long/metrics.json").read_bytes()
+    protocol = json.loads((folder / "metrics.json").read_text())["protocol"]
+    assert (protocol["epochs"], protocol["batches"]) == (4, 24)
+    assert protocol["extended"] == "beyond the 2 epochs it was begun with, at their last rate, 0.5 of optimizer.lr"
+    assert runs.load_config(folder).extended_from == 2
+
+
+def test_the_rate_of_a_longer_run_is_held_at_its_last_value(ended: Path):
+    rates = {
+        name: [group["lr"] for optimizer in saved["optimizer_states"] for group in optimizer["param_groups"]]
+        for name in ("short", "long")
+        if (saved := torch.load(ended / name / "last.ckpt", weights_only=True))
+    }
+    base = runs.load_config(ended / "long").optimizer.lr
+    # two epochs, the second of them decaying: 1, 1/2, and then zero or, held, 1/2
+    assert rates == {"short": [0.0, 0.0], "long": [base / 2, base / 2]}
+
+
+def test_a_longer_run_shares_no_table_with_one_of_as_many_epochs(ended: Path, tmp_path: Path):
+    (tmp_path / "plain").mkdir()
+    cfg = tiny(ended / "frames", *LONGER, "trainer.max_epochs=4", "seed=1")
+    for name in ("config.yaml", "metrics.json"):
+        shutil.copy(ended / "long" / name, tmp_path / "plain")
+    runs.save_config(tmp_path / "plain", cfg)
+    content = json.loads((tmp_path / "plain/metrics.json").read_text())
+    del content["protocol"]["extended"]
+    (tmp_path / "plain/metrics.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="scores of different protocols cannot share a table: extended is "):
+        tabulate(collect([ended / "long", tmp_path / "plain"]))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "message"),
+    [("1", r"^trainer\.max_epochs=1: the run has had 2; give more to train it longer$"), ("many", "whole number >= 1")],
+)
+def test_a_finished_run_is_not_trained_for_fewer_epochs(epochs: str, message: str, ended: Path, tmp_path: Path):
+    before = contents(ended / "short")
+    code, (line,) = run("train", [f"resume={ended / 'short'}", f"trainer.max_epochs={epochs}"])
+    assert code == 1
+    assert re.search(message, line), line
+    assert contents(ended / "short") == before
+
+
+def test_a_run_that_has_not_ended_is_not_trained_longer(stopped: Path):
+    code, (line,) = run("train", [f"resume={stopped}", "trainer.max_epochs=9"])
+    assert code == 1
+    assert line == f"trainer.max_epochs: a run is trained longer once it has ended; first resume={stopped} alone"

@@ -21,6 +21,7 @@ from src.data.labels import IGNORE
 from src.errors import UserError
 from src.modules.schedule import polynomial_decay
 from src.segment import segment
+from tests.bad_inputs.refusal import run
 from tests.conftest import CONF
 from tests.labelled import SMALL, composed, streets, write_pair
 from tests.test_train import assert_equal_runs
@@ -190,11 +191,32 @@ def test_the_command_prints_json_and_turns_mistakes_into_exit_code_1(root: Path,
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["run"] == f"{tmp_path}/run"
     done = subprocess.run(
-        [*command[:3], f"resume={tmp_path}/nowhere", "train=x", "test=x"],
+        [*command[:3], f"resume={tmp_path}/run", "seed=3", "labels=camvid"],
         cwd=CONF.parent,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
-    assert "resume continues a run as it was configured; leave out train=x test=x" in done.stderr
+    assert "resume continues a run as it was configured; leave out seed=3 labels=camvid" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_segmenter_whose_sets_have_moved_goes_on_where_they_lie_now(
+    finished: tuple[Path, DictConfig], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    moved = shutil.copytree(root, tmp_path / "before")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.setattr("src.fitting.Progress", lambda: StopAfter(3))
+    with pytest.raises(Interrupted):
+        segment(settings(moved), folder)
+    monkeypatch.undo()
+    moved.rename(tmp_path / "after")
+    code, (line,) = run("segment", [f"resume={folder}"])
+    assert code == 1
+    assert line == f"train={tmp_path}/before/playing_for_data: no such folder; check the path"
+    places = [f"train={tmp_path}/after/playing_for_data", f"test={tmp_path}/after/cityscapes"]
+    code, lines = run("segment", [f"resume={folder}", *places])
+    assert code == 0, lines
+    assert_equal_runs(finished[0], folder)
+    assert runs.load_config(folder).train == f"{tmp_path}/after/playing_for_data"

@@ -45,13 +45,13 @@ class ImageGrid(Callback):
         if not trainer.is_global_zero or (epoch % self.every_n_epochs and epoch != trainer.max_epochs):
             return
         assert isinstance(pl_module, Translation)
-        rows = []
+        progress, rows = min(1.0, epoch / (pl_module.held_from or trainer.max_epochs or epoch)), []
         for number, frame in enumerate(self.frames):
             x = as_input(frame, pl_module.average.network)
             key = torch.tensor([sample_key(self.seed, 0, number)], device=pl_module.device)
             with torch.no_grad():
                 output = pl_module.average.network(x)[0]
-            rows.append((frame, output, pl_module.method.score_maps(x, key, epoch / (trainer.max_epochs or epoch))))
+            rows.append((frame, output, pl_module.method.score_maps(x, key, progress)))
         picture = panel(self.names, rows)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_image(self.folder / f"epoch_{epoch:04d}.png", picture)

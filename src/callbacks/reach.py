@@ -37,10 +37,11 @@ class Reach(Callback):
             return
         assert isinstance(pl_module, Translation)
         epoch = trainer.current_epoch + 1
+        progress = min(1.0, epoch / (pl_module.held_from or trainer.max_epochs or epoch))
         for number, frame in enumerate(self.frames):
             x = as_input(frame, pl_module.average.network)
             key = torch.tensor([sample_key(self.seed, epoch, number)], device=pl_module.device)
-            maps = pl_module.method.score_maps(x, key, epoch / (trainer.max_epochs or epoch))
+            maps = pl_module.method.score_maps(x, key, progress)
             for tap, (score, places, _) in maps.items():
                 of_tap = self.chosen.setdefault(tap, [])
                 if len(of_tap) == number:

@@ -16,7 +16,7 @@ from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
 from src.data.images import read_image
 from src.data.layouts import Domains
-from src.data.loader import TimedLoader
+from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.sixteen_bits import demand_white
 from src.data.transforms import Fit, Transforms, to_tensor
 from src.data.unpaired import Draws, Sample, UnpairedImages
@@ -83,6 +83,7 @@ class UnpairedData(LightningDataModule):
         self.white = demand_white(white, "data.white")
         self.batch_size = batch_size
         self.num_workers = num_workers
+        demand_shared_memory(self._batch_bytes(batch_size), num_workers)
         self.domains = layout(root)
         rank_zero_only(self.domains.announce)()
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
@@ -159,7 +160,11 @@ class UnpairedData(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
             worker_init_fn=leave_signals_to_the_parent,
+            batch_bytes=self._batch_bytes(self.images_per_step(count) // count),
         )
+
+    def _batch_bytes(self, images: int) -> int:
+        return images * 2 * 3 * self.transforms.height * self.transforms.width * 4  # both domains, float32
 
     def state_dict(self) -> dict[str, Any]:
         """Where training stands: the epoch, its samples that are done, those of a step over all ranks, the files."""

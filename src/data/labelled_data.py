@@ -1,6 +1,7 @@
 """The data of a segmenter's training under Lightning: every draw a pure function of (seed, epoch, index)."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, TypedDict
 
@@ -12,14 +13,18 @@ from torch.utils.data import Dataset
 
 from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.fingerprint import fingerprint
-from src.data.images import Pixels, read_image
+from src.data.images import Pixels, image_size, open_image, read_image
 from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
-from src.data.labels import ClassMap, LabelTable
-from src.data.loader import TimedLoader
+from src.data.labels import ClassMap, LabelTable, demand_ids
+from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.sixteen_bits import WHITE, demand_white
 from src.data.unpaired import Draw, Draws, in_random_order
 from src.errors import UserError
+
+THREADS = 8  # a disk across the network answers several at a time
+LOOKED_AT = 16
+"""Frames of a set that are decoded before it is used."""
 
 
 class LabelledSample(TypedDict):
@@ -121,6 +126,8 @@ class LabelledData(LightningDataModule):
         )
         self.batch_size = batch_size
         self.num_workers = num_workers
+        self._batch_bytes = batch_size * self.transforms.height * self.transforms.width * (3 * 4 + 8)
+        demand_shared_memory(self._batch_bytes, num_workers)
         self._position = (0, 0)
 
     def setup(self, stage: str | None = None) -> None:
@@ -144,6 +151,7 @@ class LabelledData(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             drop_last=True,
             worker_init_fn=leave_signals_to_the_parent,
+            batch_bytes=self._batch_bytes,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -159,10 +167,33 @@ class LabelledData(LightningDataModule):
         self._position = (state_dict["epoch"], state_dict["samples"])
 
 
+def check_readable(frames: Sequence[Frame], table: LabelTable) -> None:
+    """Raise UserError now for what would end a training, or the scoring after it: colours for ids, unequal sizes.
+
+    Every header is read, and LOOKED_AT frames, evenly spaced, are decoded and their ids looked up.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(_check_headers, frames):
+            pass
+    count = min(LOOKED_AT, len(frames))
+    for number in range(count):
+        read_labelled(frames[number * len(frames) // count], table)
+
+
+def _check_headers(frame: Frame) -> None:
+    with open_image(frame.labels, "class map") as file:
+        demand_ids(frame.labels, file)
+    _demand_same(frame, image_size(frame.labels, "class map"), image_size(frame.image))
+
+
+def _demand_same(frame: Frame, labels: tuple[int, int], image: tuple[int, int]) -> None:
+    if labels != image:
+        sizes = [f"{width}x{height}" for width, height in (labels, image)]
+        raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")
+
+
 def read_labelled(frame: Frame, table: LabelTable, white: int = WHITE) -> tuple[Pixels, ClassMap]:
     """Image, see read_image, and class map of a frame; raises UserError if their sizes differ."""
     pixels, labels = read_image(frame.image, white), table.read(frame.labels)
-    if pixels.shape[:2] != labels.shape:
-        sizes = [f"{shape[1]}x{shape[0]}" for shape in (labels.shape, pixels.shape)]
-        raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")
+    _demand_same(frame, (labels.shape[1], labels.shape[0]), (pixels.shape[1], pixels.shape[0]))
     return pixels, labels

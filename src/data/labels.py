@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from src.data.images import Pixels, open_image
 from src.errors import UserError, did_you_mean
@@ -105,9 +106,14 @@ class LabelTable:
 def read_ids(path: Path) -> NDArray[np.uint8]:
     """The ids of a class map as they are, whatever table they belong to; raises UserError as LabelTable.read does."""
     with open_image(path, "class map") as file:
+        demand_ids(path, file)
         mode, ids = file.mode, np.asarray(file)
-    if ids.ndim != 2:
-        raise UserError(f"{path}: holds colours (mode {mode}), not class ids; convert it to a grey or palette PNG")
     if ids.dtype == bool or ids.min() < 0 or ids.max() > 255:
         raise UserError(f"{path}: class ids must lie in [0, 255] (mode {mode}); convert it to an 8-bit PNG")
     return ids.astype(np.uint8)
+
+
+def demand_ids(path: Path, file: Image.Image) -> None:
+    """Raise UserError, by its header, for a picture of colours where one of ids should be."""
+    if len(file.getbands()) > 1:
+        raise UserError(f"{path}: holds colours (mode {file.mode}), not class ids; convert it to a grey or palette PNG")

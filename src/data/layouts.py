@@ -40,9 +40,9 @@ class Domains:
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse an empty part."""
-        for name, files in self.parts().items():
-            if not files:
+        """Refuse an empty part to train on, and files that are in two."""
+        for name in ("x_train", "y_train"):
+            if not getattr(self, name):
                 raise UserError(f"data: {name} is empty; the set has too few images")
         for one, other in (("x_train", "y_train"), ("x_train", "x_val"), ("y_train", "y_val")):
             if twice := set(getattr(self, one)) & set(getattr(self, other)):
@@ -54,6 +54,17 @@ class Domains:
         for note in self.notes:
             print(f"data: {note}", file=sys.stderr)
         announce_passed_over(self.passed_over, "data")
+
+    def demand_validation(self) -> None:
+        """Raise UserError if a validation part is empty, as it may be only where nothing is scored."""
+        for name, train in (("x_val", self.x_train), ("y_val", self.y_train)):
+            if getattr(self, name):
+                continue
+            if len(train) < 4:
+                mend = "the set has too few images; add some, or train without scores: metrics.scores=null"
+            else:  # two of them remain, as many as scores need
+                mend = f"of {len(train)} images none is held out, give data.layout.holdout={len(train) // 2} or less"
+            raise UserError(f"data: {name} is empty; {mend}")
 
     def parts(self) -> dict[str, Sequence[Path]]:
         """The four lists of files by name."""

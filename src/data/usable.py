@@ -14,6 +14,8 @@ from src.errors import UserError
 
 TOLERATED = 0.05
 """Share of a set's frames that may be skipped; with more, the set is broken or another one."""
+FEW = 3
+"""As many may be skipped of a small set too, if they are no more than a quarter of it."""
 THREADS = 8  # a disk across the network answers several at a time
 NAMED = 3
 
@@ -34,7 +36,7 @@ def usable(pairs: Mapping[Path, Path | None]) -> tuple[set[Path], tuple[Skipped,
     Args:
         pairs: image to class map; None where it needs none.
 
-    Raises UserError if more than TOLERATED of them cannot be used.
+    Raises UserError if more of them than TOLERATED, and than FEW, cannot be used.
     """
     with ThreadPoolExecutor(THREADS) as pool:
         # a small set is done before a bar would be seen
@@ -45,7 +47,7 @@ def usable(pairs: Mapping[Path, Path | None]) -> tuple[set[Path], tuple[Skipped,
                 reasons.append(reason)
                 bar.update()
     skipped = tuple(Skipped(image, reason) for image, reason in zip(pairs, reasons, strict=True) if reason)
-    if len(skipped) > TOLERATED * len(pairs):
+    if len(skipped) > max(TOLERATED * len(pairs), min(FEW, len(pairs) // 4)):
         raise UserError(
             f"data: {len(skipped)} of {len(pairs)} frames cannot be used, more than {TOLERATED:.0%}; "
             f"the first: {skipped[0].reason}"

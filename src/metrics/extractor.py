@@ -11,7 +11,7 @@ from torch import Tensor
 
 from src.errors import UserError
 
-REMEDY = "give a path with extractor.weights=<file>, or choose extractor=efficientnet_lite0"
+REMEDY = "give a path with extractor.weights=<file>, or (not with resume=) choose extractor=efficientnet_lite0"
 
 
 class Embedding(NamedTuple):

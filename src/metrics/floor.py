@@ -5,9 +5,10 @@ two at several sizes, and what is found there is carried on to the rows' number.
 of their neighbours: it is cut between stretches of a video, never within one.
 """
 
+import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from math import log2, sqrt
@@ -61,7 +62,9 @@ def floor(
     """
     cuts = [_cut(stretches, draw) for draw in range(DRAWS)]
     sizes = _sizes(min(len(side) for cut in cuts for side in cut))
-    found = [[scores.again(*(real.part(side[:size]) for side in cut), where) for size in sizes] for cut in cuts]
+    found = [
+        [scores.again(real.part(one[:size]), real.part(other[:size]), where) for size in sizes] for one, other in cuts
+    ]
     # distances of unequal sets fall as those of sets of their harmonic mean; SWD thins the larger one
     fewer, harmonic = min(counts), 2 / (1 / counts[0] + 1 / counts[1])
     values: dict[str, float] = {}
@@ -93,13 +96,13 @@ def linear(sizes: Sequence[int], values: Sequence[float], count: float, power: f
     """What a + b n^-power gives at n = count, fitted to values at sizes; those of larger sizes weigh more."""
     if len(sizes) == 1:
         return values[0]
-    inverse = [size**-power for size in sizes]
+    inverse = [math.pow(size, -power) for size in sizes]
     total = sum(sizes)
     centre = sum(size * x for size, x in zip(sizes, inverse, strict=True)) / total
     mean = sum(size * value for size, value in zip(sizes, values, strict=True)) / total
     above = sum(size * (x - centre) * value for size, x, value in zip(sizes, inverse, values, strict=True))
     slope = above / sum(size * (x - centre) ** 2 for size, x in zip(sizes, inverse, strict=True))
-    return mean + slope * (count**-power - centre)
+    return mean + slope * (math.pow(count, -power) - centre)
 
 
 def geometric(sizes: Sequence[int], values: Sequence[float], count: float) -> float:
@@ -109,7 +112,8 @@ def geometric(sizes: Sequence[int], values: Sequence[float], count: float) -> fl
     """
     if len(sizes) == 1 or min(values[-2:]) <= 0:  # images that are all the same
         return values[-1]
-    return values[-1] * (sizes[-1] / count) ** log2(values[-2] / values[-1])
+    power: float = log2(values[-2] / values[-1])
+    return values[-1] * math.pow(sizes[-1] / count, power)
 
 
 def constant(sizes: Sequence[int], values: Sequence[float], count: float) -> float:
@@ -117,7 +121,7 @@ def constant(sizes: Sequence[int], values: Sequence[float], count: float) -> flo
     return values[-1]
 
 
-_LAWS = {
+_LAWS: dict[str, Callable[[Sequence[int], Sequence[float], float], float]] = {
     "swd": partial(linear, power=0.5),
     "kid": partial(linear, power=1.0),
     "fid": geometric,

@@ -51,7 +51,7 @@ class FiniteTerms:
         several = f"terms {', '.join(names)} are" if len(names) > 1 else f"term {names[0]} is"
         raise UserError(
             f"batch {batch}: the {several} NaN or infinite, so training ends; "
-            "lower optimizer.lr or widen trainer.precision"
+            "start a new run with a lower optimizer.lr or a wider trainer.precision"
         )
 
 
@@ -78,7 +78,7 @@ def demand_finite(checkpoint: Mapping[str, Any], batch: int) -> None:
     name = next(name for name, tensor in found.items() if not bool(tensor.isfinite().all()))
     raise UserError(
         f"batch {batch}: {name} holds NaN or infinite values, so no checkpoint is written and training ends; "
-        "lower optimizer.lr or widen trainer.precision"
+        "start a new run with a lower optimizer.lr or a wider trainer.precision"
     )
 
 

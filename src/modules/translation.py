@@ -40,6 +40,9 @@ class Translation(LightningModule):
         cuda_graph: record the step once and replay it; one GPU, and an optimiser that is `capturable`.
     """
 
+    held_from: int | None = None
+    """Epoch (from 0) at which the run was extended: from there on the rate is held; None where it was not."""
+
     def __init__(
         self,
         method: Method[Any],
@@ -94,18 +97,18 @@ class Translation(LightningModule):
             self.optimizer(self.method.generator_parameters()),
             self.optimizer(self.method.discriminator_parameters()),
         ]
-        max_epochs = self.trainer.max_epochs
-        assert max_epochs is not None
+        max_epochs = self._planned_epochs()
 
         def factor(epoch: int) -> float:
-            return linear_decay(epoch, max_epochs=max_epochs, decay=self.decay)
+            last = epoch if self.held_from is None else min(epoch, self.held_from - 1)
+            return linear_decay(last, max_epochs=max_epochs, decay=self.decay)
 
         return optimizers, [LambdaLR(optimizer, factor) for optimizer in optimizers]
 
     def training_step(self, sample: Sample, batch_idx: int) -> None:
         """One batch for both players."""
         in_epoch = int(self.trainer.num_training_batches)
-        progress = self.batches / (in_epoch * (self.trainer.max_epochs or 1))
+        progress = min(1.0, self.batches / (in_epoch * self._planned_epochs()))
         batch = Batch(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress)
         last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
         if self.cuda_graph is None:
@@ -152,14 +155,23 @@ class Translation(LightningModule):
         return _detached({**g_terms, **d_terms}), state
 
     def on_train_start(self) -> None:
-        """Let the rate be read from the device, where a recorded step can see it change."""
+        """Let the rate be read from the device, where a recorded step can see it change.
+
+        Of a run that is extended, set it: at its end it had come to zero.
+        """
+        if self.held_from is not None:
+            for schedule in self._schedules():
+                for group, rate, factor in zip(
+                    schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+                ):
+                    group["lr"] = rate * factor(schedule.last_epoch)
         if self.cuda_graph is None:
             return
         for optimizer in self._optimizers():
             for group in optimizer.param_groups:
                 if not group.get("capturable", False):
                     raise UserError(
-                        "module.cuda_graph needs an optimiser that can be recorded: optimizer.capturable=true"
+                        "module.cuda_graph needs an optimiser that can be recorded: +optimizer.capturable=true"
                     )
                 group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
 
@@ -211,11 +223,19 @@ class Translation(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Step the schedules."""
-        schedulers = self.lr_schedulers()
-        assert isinstance(schedulers, list)
-        for scheduler in schedulers:
-            assert isinstance(scheduler, LambdaLR)
-            scheduler.step()
+        for schedule in self._schedules():
+            schedule.step()
+
+    def _schedules(self) -> list[LambdaLR]:
+        schedules = self.lr_schedulers()
+        assert isinstance(schedules, list)
+        return [schedule for schedule in schedules if isinstance(schedule, LambdaLR)]
+
+    def _planned_epochs(self) -> int:
+        """Epochs of the schedule: those the run was begun with."""
+        epochs = self.held_from or self.trainer.max_epochs
+        assert epochs is not None
+        return epochs
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the number of batches and the seconds; raises UserError for terms or weights that are not finite."""
@@ -228,6 +248,12 @@ class Translation(LightningModule):
         """Restore them."""
         self.batches = checkpoint["batches"]
         self._seconds_before = checkpoint["seconds"]
+
+    def extension(self) -> str:
+        """How a run that was extended went on, for its protocol."""
+        assert self.held_from is not None
+        share = linear_decay(self.held_from - 1, max_epochs=self.held_from, decay=self.decay)
+        return f"beyond the {self.held_from} epochs it was begun with, at their last rate, {share:.4g} of optimizer.lr"
 
     def seconds(self) -> float:
         """Wall time of the run so far, over all its starts."""

@@ -45,7 +45,7 @@ def translate_images(network: nn.Module, images_B3HW: Tensor, memory_limit: floa
             if not keep and least > limit:
                 raise UserError(
                     f"memory_limit={memory_limit}: a frame of {width}x{height} needs {least / 2**30:.1f} GiB; "
-                    "raise the limit or shrink the frames"
+                    "raise the limit, or work at a smaller height with size="
                 )
             output = torch.cat([translate_in_strips(network, image[None], keep=keep) for image in padded])
     return output[:, :, :height, :width]

@@ -1,7 +1,10 @@
 """The root of every configuration, typed: what no class below it owns."""
 
+import functools
 import os
+import sys
 import warnings
+from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
@@ -36,9 +39,29 @@ __all__ = [
 ]
 
 
-def cache() -> str:
-    """Folder for what later runs may use again."""
-    return f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/attention-cut"
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+"""Variables that are set, and not 0, in all processes of a run but the first."""
+
+
+def cache() -> str | None:
+    """Folder for what later runs may use again, made if missing; None where none can be, which is said once."""
+    return _cache(f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/attention-cut")
+
+
+@functools.cache
+def _cache(name: str) -> str | None:
+    try:
+        folder = Path(name).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "not writable"
+    except (OSError, RuntimeError) as error:  # the latter for a user without a home
+        reason = getattr(error, "strerror", None) or "no home folder"
+    if not reason:
+        return name
+    if all(os.environ.get(rank, "0") == "0" for rank in RANKS):
+        where = "give metrics.cache=<folder>"
+        print(f"{name}: no folder for features of images ({reason}); going on without, or {where}", file=sys.stderr)
+    return None
 
 
 def environment(name: str, default: str | None = None) -> str:

@@ -91,6 +91,7 @@ class TranslateConfig:
         accelerator: cpu, cuda, mps, or auto.
         memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
         white: value of white in input files of 16 bits a channel; None takes the run's own, of a file 65535.
+        size: height in pixels that frames are translated at; they come back to their own.
     """
 
     run: str | None = None
@@ -105,6 +106,7 @@ class TranslateConfig:
     accelerator: str = "auto"
     memory_limit: float = 4.0
     white: int | None = None
+    size: int | None = None
 
 
 @dataclass

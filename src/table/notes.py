@@ -59,6 +59,8 @@ def _warnings(rows: Sequence[Row], collection: Collection) -> list[str]:
             found.append(f"Warning: {row.label} differs from {base.label} in more than its method: {changes}.")
     if len(of := commits(collection.finished)) > 1:
         found.append(f"Warning: the runs are of different commits: {', '.join(of)}.")
+    if unscored := [run.name for run in collection.finished if not run.metrics]:
+        found.append(f"Trained without scores, as asked: {', '.join(unscored)}.")
     if missing := collection.unfinished:
         found.append(f"Without scores (failed, stopped or still running), so not in the table: {', '.join(missing)}.")
     return found

@@ -8,12 +8,14 @@ from src.errors import UserError
 from src.table.collect import Run
 
 # what a run has of its own; the table gives it a place elsewhere
-OWN = ("seed", "commit", "ranks", "parameters", "arithmetic")
+OWN = ("seed", "commit", "ranks", "parameters", "arithmetic", "scores")
 NAMED = 3
 
 
 def shared(runs: Sequence[Run]) -> dict[str, Any]:
     """The one protocol of the runs, without what each has of its own, in the order of the first run's file.
+
+    A run without scores need not say how they were computed.
 
     Raises UserError, naming keys, values and runs, where they differ.
     """
@@ -22,6 +24,8 @@ def shared(runs: Sequence[Run]) -> dict[str, Any]:
     for key in keys:
         by_value: dict[str, list[str]] = {}
         for run in runs:
+            if not run.metrics and key not in run.protocol:
+                continue
             by_value.setdefault(readable(run.protocol.get(key)), []).append(run.name)
         if len(by_value) > 1:
             differences.append(
@@ -31,7 +35,7 @@ def shared(runs: Sequence[Run]) -> dict[str, Any]:
         raise UserError(
             f"scores of different protocols cannot share a table: {'; '.join(differences)}; report the runs apart"
         )
-    return {key: runs[0].protocol[key] for key in keys}
+    return {key: next(run.protocol[key] for run in runs if key in run.protocol) for key in keys}
 
 
 def readable(value: object) -> str:

@@ -23,7 +23,9 @@ def package() -> ModuleType:
     try:
         import wandb
     except ImportError as error:
-        raise UserError("logger=wandb needs the package wandb; pip install -e '.[wandb]', or leave it out") from error
+        raise UserError(
+            "logger=wandb needs the package wandb; pip install -e '.[wandb]', or take logger=default"
+        ) from error
     return wandb
 
 

@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from src.data.images import Pixels
 from src.errors import UserError, unwritable
-from src.networks.any_size import BATCH, MEMORY_LIMIT
+from src.networks.any_size import MEMORY_LIMIT
 from src.runs import sha256
+from src.scale import Scale
 from src.video.film import Film, Picture
 from src.video.flicker import Flicker
 from src.video.writing import Writer
-from src.whole_frames import Job, translate_frames
+from src.whole_frames import Job, together, translate_frames
 
 
 class Note(Protocol):
@@ -29,7 +30,12 @@ class Note(Protocol):
 
 
 def translate_video(
-    network: nn.Module, job: Job, where: torch.device, memory_limit: float = MEMORY_LIMIT, note: Note | None = None
+    network: nn.Module,
+    job: Job,
+    where: torch.device,
+    memory_limit: float = MEMORY_LIMIT,
+    note: Note | None = None,
+    scale: Scale | None = None,
 ) -> dict[str, Any]:
     """Translate each frame whole; times and sound stay as they are.
 
@@ -39,6 +45,7 @@ def translate_video(
         where: the device.
         memory_limit: GiB, see translate_images.
         note: called before the file stands under its name.
+        scale: the height to work at; None is the film's own, without a word.
 
     Returns what was written: frames, seconds, frames a second, size, streams of sound, and flicker (see Flicker).
 
@@ -50,7 +57,7 @@ def translate_video(
     try:
         with closing(Film(source)) as film:
             target.parent.mkdir(parents=True, exist_ok=True)
-            numbers = _translate(network, film, temporary, target.suffix, where, memory_limit)
+            numbers = _translate(network, film, temporary, target.suffix, where, memory_limit, scale or Scale())
         if note is not None:
             note(source, target, sha256(temporary), video=numbers)
         temporary.replace(target)
@@ -63,12 +70,13 @@ def translate_video(
 
 
 def _translate(
-    network: nn.Module, film: Film, path: Path, suffix: str, where: torch.device, memory_limit: float
+    network: nn.Module, film: Film, path: Path, suffix: str, where: torch.device, memory_limit: float, scale: Scale
 ) -> dict[str, Any]:
-    batches = _batches(film.read())
+    batches = _batches(film.read(), where, scale.size)
     batch: list[Any] | None = next(batches)
     first = last = next(item for item in batch or [] if isinstance(item, Picture))
     height, width, _ = first.pixels.shape
+    scale.look(film.path, height)
     flicker, count = Flicker(), 0
     encoded: Future[None] | None = None
     with (
@@ -82,7 +90,7 @@ def _translate(
             pictures = [item for item in batch if isinstance(item, Picture)]
             outputs: list[Pixels] = []
             if pictures:
-                outputs = translate_frames(network, [one.pixels for one in pictures], where, memory_limit)
+                outputs = translate_frames(network, [one.pixels for one in pictures], where, memory_limit, scale.size)
                 last = pictures[-1]
             for picture, output in zip(pictures, outputs, strict=True):
                 flicker.add(picture.pixels, output)
@@ -117,14 +125,14 @@ def _encode(writer: Writer, items: Sequence[Any], outputs: Sequence[Pixels]) -> 
             writer.sound(item)
 
 
-def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
-    """Items in order, with BATCH pictures each and the sound between them; the last with fewer."""
+def _batches(items: Iterator[Any], where: torch.device, size: int | None) -> Iterator[list[Any]]:
+    """Items in order, with the pictures that are computed together and the sound between; the last with fewer."""
     batch: list[Any] = []
     pictures = 0
     for item in items:
         batch.append(item)
         pictures += isinstance(item, Picture)
-        if pictures == BATCH:
+        if isinstance(item, Picture) and pictures == together(item.pixels, where, size):
             yield batch
             batch, pictures = [], 0
     if batch:

@@ -1,6 +1,7 @@
 """What an exported file says of itself: texts by name, the same in every format."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
         "and cuts it off again",
         "data": _named(data, layout),
         "data_digest": str(protocol.get("data_digest", "unknown")),
-        "training_size": _size(data),
+        "training_size": _size(height_of(data)),
         **({} if white == WHITE else {"white": f"{white} in 16-bit files: src.translate weights=... white={white}"}),
         "seed": str(protocol.get("seed", "unknown")),
         "steps": str(protocol.get("batches", "unknown")),
@@ -107,7 +108,19 @@ def _named(data: DictConfig | None, layout: str) -> str:
     return kind if name in ("", kind) else f"{name} ({kind})"
 
 
-def _size(data: DictConfig | None) -> str:
-    if data is None or "size" not in data:
-        return "unknown"
-    return f"frames of {data.size} pixels height"
+def height_of(data: DictConfig | None) -> int | None:
+    """Height in pixels of the frames that a run's `data` is loaded at; None where it does not say."""
+    if data is None:
+        return None
+    height = data.get("load") or data.get("size")
+    return height if isinstance(height, int) and not isinstance(height, bool) and height > 0 else None
+
+
+def height(facts: Mapping[str, str]) -> int | None:
+    """The same, of an exported file."""
+    found = re.fullmatch(r"frames of ([1-9]\d{0,5}) pixels height", facts.get("training_size", ""))
+    return None if found is None else int(found[1])
+
+
+def _size(height: int | None) -> str:
+    return "unknown" if height is None else f"frames of {height} pixels height"

@@ -7,7 +7,7 @@ from torch import nn
 from src import runs
 from src.errors import UserError, did_you_mean
 from src.networks.generator import Generator
-from src.weights import onnx_file, released_file, tensors_file, torchscript_file
+from src.weights import facts, onnx_file, released_file, tensors_file, torchscript_file
 
 SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth")
 
@@ -33,6 +33,19 @@ def translator(run: str | None, weights: str | None, *, average: bool, accelerat
             raise UserError(f"accelerator={accelerator}: ONNX Runtime computes {file} on the CPU; leave it out")
         return onnx_file.read(_there(file))
     return generator(file)
+
+
+def training_height(run: str | None, weights: str | None) -> int | None:
+    """Height in pixels of the frames that a translator was trained on; None where neither run nor file says.
+
+    Raises UserError if not exactly one is named, or the run has no configuration.
+    """
+    file = source(run, weights)
+    if run is not None:
+        return facts.height_of(runs.load_config(Path(run)).get("data"))
+    readers = {".safetensors": tensors_file, ".onnx": onnx_file, ".pt": torchscript_file, ".pth": torchscript_file}
+    reader = readers.get(file.suffix.lower())
+    return None if reader is None else facts.height(reader.facts(file))
 
 
 def source(run: str | None, weights: str | None) -> Path:

@@ -69,6 +69,16 @@ class OnnxTranslator(nn.Module):
         return torch.from_numpy(np.concatenate(outputs)).to(images_B3HW)
 
 
+def facts(path: Path) -> dict[str, str]:
+    """What the file says of itself; nothing where it cannot be read, or the packages are missing."""
+    try:
+        onnx, _ = _packages("an .onnx file")
+        model = onnx.load_model_from_string(path.read_bytes())
+    except Exception:  # protobuf's own kinds
+        return {}
+    return {one.key: one.value for one in model.metadata_props}
+
+
 def read(path: Path) -> OnnxTranslator:
     """The translator; raises UserError for any other file, or where the packages are missing."""
     try:

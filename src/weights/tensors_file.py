@@ -22,23 +22,28 @@ def to_bytes(network: Generator, facts: Mapping[str, str], *, half: bool) -> byt
 
 def describes_itself(path: Path) -> bool:
     """Whether the file has a header such as exports have; False also for one that cannot be read."""
+    return "architecture" in facts(path)
+
+
+def facts(path: Path) -> dict[str, str]:
+    """What the file says of itself; nothing where it cannot be read."""
     try:
         with safe_open(path, "pt") as file:
-            return "architecture" in (file.metadata() or {})
+            return dict(file.metadata() or {})
     except (SafetensorError, OSError):
-        return False
+        return {}
 
 
 def read(path: Path) -> Generator:
     """The generator, float32; raises UserError for any other file."""
     try:
         with safe_open(path, "pt") as file:
-            names, facts = list(file.keys()), file.metadata() or {}
-            if not facts and any(name.startswith(("G.", runs.AVERAGE)) for name in names):
+            names, said = list(file.keys()), file.metadata() or {}
+            if not said and any(name.startswith(("G.", runs.AVERAGE)) for name in names):
                 raise UserError(
                     f"{path}: the weights of a run, which its {runs.CONFIG} describes; name its folder by run="
                 )
-            architecture = facts_of.architecture(facts)
+            architecture = facts_of.architecture(said)
             return restore(architecture, {name: file.get_tensor(name).float() for name in names})
     except UserError:
         raise

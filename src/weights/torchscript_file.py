@@ -45,6 +45,15 @@ def is_archive(path: Path) -> bool:
         return False
 
 
+def facts(path: Path) -> dict[str, str]:
+    """What the file says of itself; nothing where it is no archive of src.export's."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {str(key): str(value) for key, value in _facts(archive)["facts"].items()}
+    except (ValueError, LookupError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error):
+        return {}
+
+
 def read(path: Path) -> Generator:
     """The generator; raises UserError for any archive that src.export did not write."""
     try:

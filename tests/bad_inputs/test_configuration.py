@@ -69,7 +69,10 @@ TRAINING = [
     ("data.root=5", r"^data\.root must be text or null, got 5$"),
     ("data.root='???'", r"^data\.root has no default; give it: data\.root=\.\.\.$"),
     ("data.layout.x_val=null data.layout.holdout=1", r"^data\.layout\.holdout must be >= 2, got 1$"),
-    ("data.layout.x_val=null", "^data: x_val is empty; the set has too few images$"),
+    (
+        "data.layout.x_val=null",
+        r"^data: x_val is empty; of 4 images none is held out, give data\.layout\.holdout=2 or less$",
+    ),
     ("data.layout.x=null", r"^data\.layout\.x must be text, got null$"),
     ("data.cache=5", r"^data\.cache must be text or null, got 5$"),
     ("data.size=${nowhere}", r"^data\.size: Interpolation key 'nowhere' not found"),
@@ -122,7 +125,10 @@ TRAINING = [
     ("trainer.limit_train_batches=2.5", r"^trainer\.limit_train_batches must be a whole number > 0, or a share up to"),
     ("trainer.limit_train_batches=0.001", r"^trainer\.limit_train_batches=0\.001 leaves none of the 160 batches"),
     ("trainer.limit_val_batches=abc", r"^trainer\.limit_val_batches must be a whole number > 0"),
-    ("trainer.limit_val_batches=1", "^scores need at least 2 validation images a domain, got 1 and 1; add images or"),
+    (
+        "trainer.limit_val_batches=1",
+        "^scores need at least 2 validation images a domain, got 1 and 1; add images, lower data",
+    ),
     ("trainer.log_every_n_steps=0", r"^trainer\.log_every_n_steps must be a whole number >= 1, got 0$"),
     ("trainer.deterministic=sometimes", r"^trainer\.deterministic must be true or false"),
     ("+trainer.max_step=3", r"^trainer\.max_step: Trainer takes no such setting; did you mean max_steps\?$"),

@@ -62,4 +62,35 @@ def test_segmenting_refuses(settings: str, message: str, tmp_path: Path):
     own = ["labels=camvid"] if not settings.startswith("labels=") else []
     good = [*own, *SMALL, f"train={tmp_path}/set", f"test={tmp_path}/set"]
     assert_refused(run_composed("segment", tmp_path / "run", [*good, settings]), message)
-    assert not list(tmp_path.glob("run/*.ckpt")) + list(tmp_path.glob("run/*.safetensors"))
+    assert not (tmp_path / "run").exists()
+
+
+def _colours(path: Path) -> None:
+    Image.open(path).convert("RGB").save(path)
+
+
+def _another_size(path: Path) -> None:
+    Image.open(path).resize((20, 20)).save(path)
+
+
+def _unknown_id(path: Path) -> None:
+    Image.fromarray(np.full((40, 48), 99, np.uint8)).save(path)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_colours, r"3\.png: holds colours \(mode RGB\), not class ids; convert it to a grey or palette PNG$"),
+        (_another_size, r"3\.png: is 20x20, its image .*3\.png 48x40; remove both from the set$"),
+        (_unknown_id, r"3\.png: the label table knows no id 99; choose another with labels=$"),
+    ],
+)
+def test_a_class_map_that_is_none_is_refused_before_anything_is_written(spoil, message: str, part: str, tmp_path: Path):
+    for name in ("train", "test"):
+        for number in range(4):
+            write_pair(tmp_path / name / "pictures", tmp_path / name / "pictures_labels", str(number), number)
+    spoil(tmp_path / part / "pictures_labels/3.png")
+    good = ["labels=camvid", *SMALL, *(f"{name}={tmp_path}/{name}/pictures" for name in ("train", "test"))]
+    assert_refused(run_composed("segment", tmp_path / "run", good), message)
+    assert not (tmp_path / "run").exists()

@@ -20,7 +20,7 @@ class Slow(Dataset[int]):
 
 
 def test_only_the_wait_is_counted():
-    loader = TimedLoader(Slow(), batch_size=1)
+    loader = TimedLoader(Slow(), batch_size=1, batch_bytes=12)
     started = time.monotonic()
     for _ in loader:
         time.sleep(0.08)

@@ -131,3 +131,11 @@ def test_a_part_of_the_training_folders_can_be_held_out_by_name(tmp_path: Path):
         folders(str(tmp_path), **own, x_held="town*")
     with pytest.raises(UserError, match=r"'moon\*' holds out 0 of the 3 files"):
         folders(str(tmp_path), **own, x_held="moon*")
+
+
+def test_a_set_too_small_for_its_share_names_a_share_that_leaves_two(true_layouts: Path):
+    message = r"^data: x_val is empty; of 10 images none is held out, give data\.layout\.holdout=5 or less$"
+    with pytest.raises(UserError, match=message):
+        gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=50).demand_validation()
+    found = gta2cityscapes(str(true_layouts), x="playing_for_data", y="cityscapes", holdout=5)
+    assert len(found.x_val) == 2

@@ -87,6 +87,22 @@ def test_more_bad_frames_than_tolerated_are_an_error(root: Path):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("count", "bad", "refused"), [(12, 1, False), (12, 3, False), (12, 4, True), (4, 1, False), (3, 1, True)]
+)
+def test_a_small_set_may_have_a_few_bad_frames(count: int, bad: int, refused: bool, tmp_path: Path):
+    pairs = {tmp_path / f"{index:02d}.png": None for index in range(count)}
+    for index, path in enumerate(pairs):
+        picture(path)
+        if index < bad:
+            path.write_bytes(b"")
+    if not refused:
+        assert len(usable(pairs)[1]) == bad
+        return
+    with pytest.raises(UserError, match=f"{bad} of {count} frames cannot be used"):
+        usable(pairs)
+
+
 def test_the_decision_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
