@@ -190,6 +190,7 @@ def command(setting: Setting, root: Path, folder: Path) -> list[str]:
         "data=folders",
         f"data.root={root}",
         "data.size=32",
+        "data.load=32",
         f"data.samples_per_epoch={EPOCH}",
         "data.num_workers=0",
         "trainer.max_epochs=2",

@@ -196,6 +196,7 @@ def test_the_command_line_has_the_last_word_over_a_preset():
         "trainer.limit_train_batches=2",
         "trainer.limit_val_batches=2",
         "data.size=32",
+        "data.load=32",
         "data.root=/x",
         "seed=3",
         "optimizer.lr=1e-3",

@@ -127,7 +127,14 @@ def configured(run: Path, segmenter: Path, changes: dict[str, object] | None = N
 
 def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path: Path):
     root, segmenter = judge
-    data = ("data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=2", "data.size=32", "data.aspect=1.75")
+    data = (
+        "data=gta2cityscapes",
+        f"data.root={root}",
+        "data.layout.holdout=2",
+        "data.size=32",
+        "data.load=32",
+        "data.aspect=1.75",
+    )
     run = translator(tmp_path / "run", *data)
     headline = content(configured(run, segmenter))
     metrics, protocol = run_metrics.load(run)
@@ -151,7 +158,7 @@ def test_frames_without_class_maps_give_agreement(judge: tuple[Path, Path], tmp_
         for number in range(2):
             pixels = np.random.default_rng(number).integers(0, 256, (40, 56, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "frames" / name / f"{number}.png")
-    run = translator(tmp_path / "run", "data=folders", f"data.root={tmp_path}/frames", "data.size=32")
+    run = translator(tmp_path / "run", "data=folders", f"data.root={tmp_path}/frames", "data.size=32", "data.load=32")
     headline = content(configured(run, segmenter))
     # a class that the judge sees nowhere has no share that could be lost
     possible = {f"content_agreement{name}" for name in ("", "_hallucination_vegetation", "_loss_vegetation")}

@@ -35,7 +35,14 @@ SLURM = {
 
 
 def settings(root: Path, *own: str) -> list[str]:
-    fixed = ["data=folders", f"data.root={root}", "data.size=32", "data.samples_per_epoch=6", "data.num_workers=0"]
+    fixed = [
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.samples_per_epoch=6",
+        "data.num_workers=0",
+    ]
     fixed += [
         "trainer.max_epochs=2",
         "trainer.log_every_n_steps=2",

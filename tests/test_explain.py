@@ -19,7 +19,7 @@ from tests.labelled import composed
 
 
 def settings(root: Path, *overrides: str):
-    tiny = [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.samples_per_epoch=2"]
+    tiny = [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.load=32", "data.samples_per_epoch=2"]
     return config(*tiny, "data.num_workers=0", "trainer.max_epochs=2", "metrics.scores.seeds=1", *overrides)
 
 

@@ -24,7 +24,15 @@ def _no_answer_of_before(monkeypatch: pytest.MonkeyPatch):
 def test_a_training_without_a_home_goes_on_without_a_cache(tmp_path: Path):
     (tmp_path / "home").write_text("a file")
     root = write_frames(tmp_path / "frames")
-    settings = [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.num_workers=0", "trainer=cpu"]
+    settings = [
+        *TINY,
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.num_workers=0",
+        "trainer=cpu",
+    ]
     settings += ["data.samples_per_epoch=3", "trainer.max_epochs=1", "trainer.log_every_n_steps=1"]
     done = subprocess.run(
         [sys.executable, "-m", "src.train", *settings, f"hydra.run.dir={tmp_path}/run", "metrics.scores.seeds=1"],

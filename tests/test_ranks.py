@@ -41,7 +41,14 @@ def command(*arguments: str) -> list[str]:
 
 def settings(root: Path, *own: str) -> list[str]:
     # 7 samples: an epoch of 3 steps of 2 images leaves one over
-    fixed = ["data=folders", f"data.root={root}", "data.size=32", "data.num_workers=0", "data.samples_per_epoch=7"]
+    fixed = [
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.num_workers=0",
+        "data.samples_per_epoch=7",
+    ]
     fixed += ["trainer.max_epochs=2", "trainer.precision=64-true", "trainer.limit_val_batches=3"]
     fixed += [
         "trainer.log_every_n_steps=2",

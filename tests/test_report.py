@@ -123,7 +123,17 @@ def test_jobs_that_end_together_leave_one_whole_table(tmp_path: Path):
 
 
 def sweeping(root: Path, folder: Path, *overrides: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "src.train", "-m", *TINY, "data=folders", f"data.root={root}", "data.size=32"]
+    command = [
+        sys.executable,
+        "-m",
+        "src.train",
+        "-m",
+        *TINY,
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+    ]
     command += ["data.samples_per_epoch=2", "data.num_workers=0", "trainer.max_epochs=1", "metrics.scores.seeds=1"]
     command += [f"hydra.sweep.dir={folder}", *overrides]
     return subprocess.Popen(command, cwd=CONF.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

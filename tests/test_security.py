@@ -193,7 +193,13 @@ def test_no_secret_of_the_environment_is_kept(tmp_path: Path):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "src.train", *TINY, "attention=none", "data=folders"),
-            *(f"data.root={tmp_path}/frames", "data.size=32", "data.samples_per_epoch=2", "data.num_workers=1"),
+            *(
+                f"data.root={tmp_path}/frames",
+                "data.size=32",
+                "data.load=32",
+                "data.samples_per_epoch=2",
+                "data.num_workers=1",
+            ),
             *("trainer=cpu", "trainer.max_epochs=1", "trainer.log_every_n_steps=1", "metrics.scores.seeds=1"),
             *("metrics.every_n_epochs=1", "logger=wandb", "logger.wandb.mode=offline"),
             f"hydra.run.dir={tmp_path}/run",

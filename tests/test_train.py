@@ -33,6 +33,7 @@ def tiny(root: Path, *overrides: str) -> DictConfig:
         "data=folders",
         f"data.root={root}",
         "data.size=32",
+        "data.load=32",
         "data.samples_per_epoch=6",
         "data.num_workers=0",
         "trainer.max_epochs=2",
@@ -236,6 +237,7 @@ def test_a_multirun_trains_each_variant_into_a_folder_of_its_name(frames: Callab
         "data=folders",
         f"data.root={frames()}",
         "data.size=32",
+        "data.load=32",
         "data.num_workers=0",
         "trainer.max_epochs=1",
         "trainer.limit_train_batches=2",
@@ -250,7 +252,15 @@ def test_a_multirun_trains_each_variant_into_a_folder_of_its_name(frames: Callab
 
 
 def overrides_for(root: Path) -> list[str]:
-    return [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.num_workers=0", "trainer.max_epochs=1"]
+    return [
+        *TINY,
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.num_workers=0",
+        "trainer.max_epochs=1",
+    ]
 
 
 def test_a_run_that_failed_at_once_leaves_its_folder_usable(frames: Callable[..., Path], tmp_path: Path):
@@ -328,6 +338,7 @@ def test_a_failing_job_does_not_stop_the_sweep(frames: Callable[..., Path], tmp_
         "src.train",
         "-m",
         "data.size=33,32",
+        "data.load=33",
         *TINY,
         "attention=none",
         "data=folders",

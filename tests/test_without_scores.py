@@ -17,7 +17,15 @@ from tests.conftest import TINY
 from tests.frames import write_frames
 
 ONE = ["data.layout.x_val=null", "data.layout.y_val=null", "data.samples_per_epoch=3"]
-SMALL = [*TINY, "data=folders", "data.size=32", "data.num_workers=0", "trainer.max_epochs=1", "trainer=cpu"]
+SMALL = [
+    *TINY,
+    "data=folders",
+    "data.size=32",
+    "data.load=32",
+    "data.num_workers=0",
+    "trainer.max_epochs=1",
+    "trainer=cpu",
+]
 
 
 def settings(base: Path, name: str = "run") -> list[str]:

@@ -27,7 +27,12 @@ def finished(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished") / "run"
     folder.mkdir()
     short = ["trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=1", "metrics.scores.seeds=1"]
-    train(config(*TINY, *short, "data=folders", f"data.root={frames}", "data.size=32", "data.num_workers=0"), folder)
+    train(
+        config(
+            *TINY, *short, "data=folders", f"data.root={frames}", "data.size=32", "data.load=32", "data.num_workers=0"
+        ),
+        folder,
+    )
     return folder
 
 
@@ -117,7 +122,9 @@ def test_weights_that_are_none_are_not_used(spoil: Callable[[Path], None], spoil
 )
 def test_weights_of_another_network_are_not_used(change: str, message: str, spoilt: Path, frames: Path, tmp_path: Path):
     (spoilt / "config.yaml").unlink()
-    runs.save_config(spoilt, config(*TINY, "data=folders", f"data.root={frames}", "data.size=32", change))
+    runs.save_config(
+        spoilt, config(*TINY, "data=folders", f"data.root={frames}", "data.size=32", "data.load=32", change)
+    )
     before = listing(tmp_path)
     average = "false" if change == "method=cyclegan" else "true"
     if change == "method=cyclegan":  # whose G is CUT's; of F there is none
@@ -221,7 +228,14 @@ def test_an_extractors_weights_are_read_without_running_them(frames: Path, untou
     trace = untouched.parent / f"{untouched.name}-trace"
     weights = untouched.parent / f"{untouched.name}-weights.pth"
     weights.write_bytes(pickle.dumps({"fc.weight": Bomb(trace)}, protocol=2))
-    own = ["data=folders", "extractor=inception", f"data.root={frames}", "data.size=32", f"extractor.weights={weights}"]
+    own = [
+        "data=folders",
+        "extractor=inception",
+        f"data.root={frames}",
+        "data.size=32",
+        "data.load=32",
+        f"extractor.weights={weights}",
+    ]
     assert_refused(
         run_composed("train", untouched / "run", [*own, "data.num_workers=0"]), "not a plain weights file; give"
     )
@@ -230,7 +244,7 @@ def test_an_extractors_weights_are_read_without_running_them(frames: Path, untou
 
 def test_a_finished_run_is_not_trained_over(finished: Path, frames: Path):
     before = listing(finished)
-    own = ["data=folders", f"data.root={frames}", "data.size=32", "data.num_workers=0", *TINY]
+    own = ["data=folders", f"data.root={frames}", "data.size=32", "data.load=32", "data.num_workers=0", *TINY]
     answer = run_composed("train", finished, own)
     assert_refused(answer, rf"^{finished}: already holds a run; continue it with resume=.* or name another folder$")
     assert listing(finished) == before
@@ -239,7 +253,7 @@ def test_a_finished_run_is_not_trained_over(finished: Path, frames: Path):
 def test_two_runs_at_the_same_time_do_not_share_a_folder(frames: Path, tmp_path: Path):
     folder = tmp_path / "run"
     folder.mkdir()
-    own = ["data=folders", f"data.root={frames}", "data.size=32", "data.num_workers=0", *TINY]
+    own = ["data=folders", f"data.root={frames}", "data.size=32", "data.load=32", "data.num_workers=0", *TINY]
     with FileLock(folder / ".lock"):  # what the other process holds
         before = listing(folder)
         answer = run_composed("train", folder, own)

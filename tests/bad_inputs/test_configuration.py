@@ -46,10 +46,14 @@ TRAINING = [
     ("selection=gumbel selection.start=0.01", "start >= end > 0, got start=0.01"),
     ("selection=gumbel selection.end=0", "start >= end > 0, .*end=0"),
     # data
-    ("data.size=34", r"^data\.size must be a multiple of 4 from 32 to 8192, got 34; try 32$"),
-    ("data.size=0", r"^data\.size must be a multiple of 4 from 32 .* got 0"),
+    ("data.size=34", "data.load=34", r"^data\.size must be a multiple of 4 from 32 to 8192, got 34; try 32$"),
+    ("data.size=0", "data.load=0", r"^data\.size must be a multiple of 4 from 32 .* got 0"),
     ("data.size=-64", r"^data\.size must be a multiple of 4 from 32 .* got -64"),
-    ("data.size=100000", r"^data\.size must be a multiple of 4 from 32 to 8192, got 100000; try 8192$"),
+    (
+        "data.size=100000",
+        "data.load=100000",
+        r"^data\.size must be a multiple of 4 from 32 to 8192, got 100000; try 8192$",
+    ),
     ("data.size=64.5", r"^data\.size must be a whole number, got 64\.5$"),
     ("data.size=abc", r"^data\.size must be a whole number, got 'abc'$"),
     ("data.aspect=0", r"^data\.aspect is width / height and must lie in"),
@@ -180,7 +184,15 @@ TRAINING = [
 
 @pytest.mark.parametrize(("settings", "message"), TRAINING)
 def test_training_refuses(settings: str, message: str, frames: Path, untouched: Path):
-    good = ["data=folders", "trainer=cpu", *TINY, f"data.root={frames}", "data.size=32", "data.num_workers=0"]
+    good = [
+        "data=folders",
+        "trainer=cpu",
+        *TINY,
+        f"data.root={frames}",
+        "data.size=32",
+        "data.load=32",
+        "data.num_workers=0",
+    ]
     assert_refused(run_composed("train", untouched / "run", [*good, *settings.split()]), message)
 
 

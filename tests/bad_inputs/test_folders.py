@@ -20,12 +20,21 @@ from tests.conftest import TINY
 @pytest.fixture(scope="module")
 def translator(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that can translate."""
-    data = ["data=folders", f"data.root={frames}", "data.size=32"]
+    data = ["data=folders", f"data.root={frames}", "data.size=32", "data.load=32"]
     return labelled.translator(tmp_path_factory.mktemp("runs") / "2026_triplet", *data)
 
 
 def training(root: Path, *own: str) -> list[str]:
-    return ["data=folders", "trainer=cpu", *TINY, f"data.root={root}", "data.size=32", "data.num_workers=0", *own]
+    return [
+        "data=folders",
+        "trainer=cpu",
+        *TINY,
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.num_workers=0",
+        *own,
+    ]
 
 
 def empty(folder: Path) -> None:

@@ -311,6 +311,14 @@ def test_training_does_not_start_from(
 ):
     (finished.parent / "torn.pth").write_bytes(b"torn")
     torch.save({"model.model.0.weight": torch.ones(1)}, finished.parent / "unet.pth")
-    own = ["data=folders", "trainer=cpu", *TINY, f"data.root={frames}", "data.size=32", "data.num_workers=0"]
+    own = [
+        "data=folders",
+        "trainer=cpu",
+        *TINY,
+        f"data.root={frames}",
+        "data.size=32",
+        "data.load=32",
+        "data.num_workers=0",
+    ]
     arguments = [*own, f"method.init_from={finished.parent / name}", *settings.split()]
     assert_refused(run_composed("train", untouched / "run", arguments), message)

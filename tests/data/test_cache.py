@@ -48,7 +48,14 @@ def test_batches_are_the_same_to_the_bit(workers: int, frames: Callable[..., Pat
     root = frames()
 
     def batches(*overrides: str) -> list[dict[str, torch.Tensor]]:
-        own = ["data=folders", f"data.root={root}", "data.size=32", "data.load_scale=1.25", "data.samples_per_epoch=6"]
+        own = [
+            "data=folders",
+            f"data.root={root}",
+            "data.size=32",
+            "data.load=32",
+            "data.load_scale=1.25",
+            "data.samples_per_epoch=6",
+        ]
         data: UnpairedData = runs.build(config(*own, f"data.num_workers={workers}", *overrides).data, "data")
         data.setup()
         return list(data.train_dataloader())
@@ -147,7 +154,13 @@ def test_a_folder_that_cannot_be_written_is_named(files: list[Path], tmp_path: P
 
 
 def test_two_commands_at_once_leave_one_whole_cache(frames: Callable[..., Path], tmp_path: Path):
-    arguments = ["data=folders", f"data.root={frames()}", "data.size=32", f"data.cache={tmp_path / 'cache'}"]
+    arguments = [
+        "data=folders",
+        f"data.root={frames()}",
+        "data.size=32",
+        "data.load=32",
+        f"data.cache={tmp_path / 'cache'}",
+    ]
     command = [sys.executable, "-m", "src.prepare", *arguments]
     started = [
         subprocess.Popen(command, cwd=CONF.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -95,7 +95,15 @@ def test_a_training_with_little_shared_memory_says_so_in_one_line(
     kilobytes: int, needed: int, begun: bool, tmp_path: Path
 ):
     root = write_frames(tmp_path / "frames")
-    settings = [*TINY, "data=folders", f"data.root={root}", "data.size=64", "data.aspect=1.75", "data.num_workers=1"]
+    settings = [
+        *TINY,
+        "data=folders",
+        f"data.root={root}",
+        "data.size=64",
+        "data.load=64",
+        "data.aspect=1.75",
+        "data.num_workers=1",
+    ]
     settings += ["data.samples_per_epoch=6", "trainer=cpu", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}/run"]
     mount = f"mount -t tmpfs -o size={kilobytes}k tmpfs /dev/shm && exec"
     command = " ".join([mount, sys.executable, "-m", "src.train", *settings])

@@ -53,7 +53,9 @@ def test_pairs_are_unpaired():
 
 def test_a_sample_is_the_same_whoever_asks_and_whenever(frames: Callable[..., Path]):
     def data() -> UnpairedData:
-        cfg = config("data=folders", f"data.root={frames_root}", "data.size=32", "data.load_scale=1.2", "seed=7")
+        cfg = config(
+            "data=folders", f"data.root={frames_root}", "data.size=32", "data.load=32", "data.load_scale=1.2", "seed=7"
+        )
         return runs.build(cfg.data, "data")
 
     frames_root = frames()
@@ -67,7 +69,7 @@ def test_a_sample_is_the_same_whoever_asks_and_whenever(frames: Callable[..., Pa
 
 
 def test_crop_flip_and_domains_are_drawn_apart(frames: Callable[..., Path]):
-    cfg = config("data=folders", f"data.root={frames(train=1)}", "data.size=32", "data.load_scale=1.25")
+    cfg = config("data=folders", f"data.root={frames(train=1)}", "data.size=32", "data.load=32", "data.load_scale=1.25")
     data: UnpairedData = runs.build(cfg.data, "data")
     # one source file: what differs between draws is crop and flip
     seen = {data.images[(epoch, 0)]["x"].numpy().tobytes() for epoch in range(40)}
@@ -93,7 +95,14 @@ def test_an_epoch_continues_at_its_start_and_the_next_begins_at_zero():
 
 def test_samples_per_epoch_caps_an_epoch_and_defaults_to_the_larger_domain(frames: Callable[..., Path]):
     root = frames(train=5)
-    overrides = ["experiment=gta_cut16", "data=folders", f"data.root={root}", "data.size=32", "data.load_scale=1"]
+    overrides = [
+        "experiment=gta_cut16",
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.load_scale=1",
+    ]
     assert len(runs.build(config(*overrides).data, "data").images) == 6
     assert len(runs.build(config(*overrides, "data.samples_per_epoch=4").data, "data").images) == 4
 

@@ -129,7 +129,13 @@ def test_a_run_keeps_the_list_and_the_count(tmp_path: Path):
     bad.write_bytes(bad.read_bytes()[:-9])
     folder = tmp_path / "run"
     folder.mkdir()
-    settings = ["data.size=32", "data.samples_per_epoch=2", "data.num_workers=0", "trainer.max_epochs=1"]
+    settings = [
+        "data.size=32",
+        "data.load=32",
+        "data.samples_per_epoch=2",
+        "data.num_workers=0",
+        "trainer.max_epochs=1",
+    ]
     small = ["metrics.scores.seeds=1", "callbacks.image_grid.images=1", "trainer.log_every_n_steps=1"]
     train(config(*TINY, "data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5", *settings, *small), folder)
     (line,) = (folder / "skipped.txt").read_text().splitlines()

@@ -27,7 +27,14 @@ def cyclegan(*overrides: str, seed: int = 0) -> CycleGAN:
 
 
 def one_epoch(root: Path) -> list[str]:
-    data = ["data=folders", f"data.root={root}", "data.size=32", "data.samples_per_epoch=6", "data.num_workers=0"]
+    data = [
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.samples_per_epoch=6",
+        "data.num_workers=0",
+    ]
     return [*data, "trainer.max_epochs=1", "metrics.scores.seeds=1"]
 
 

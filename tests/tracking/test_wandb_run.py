@@ -48,6 +48,7 @@ def overrides(root: Path, *own: str) -> list[str]:
         "data=folders",
         f"data.root={root}",
         "data.size=32",
+        "data.load=32",
         "data.samples_per_epoch=4",
         "data.num_workers=0",
         "trainer.max_epochs=2",
