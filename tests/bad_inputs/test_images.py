@@ -45,7 +45,14 @@ def settings(name: str, *overrides: str) -> DictConfig:
 
 def training_data(root: Path, cache: Path | None = None, white: float = 65535) -> UnpairedData:
     """As src.train builds it, of images exactly as large as those of the tests, so that pixels stay what they are."""
-    fixed = ("data=folders", f"data.size={SIDE}", f"data.load={SIDE}", "data.aspect=1", "data.flip=false", "data.num_workers=0")
+    fixed = (
+        "data=folders",
+        f"data.size={SIDE}",
+        f"data.load={SIDE}",
+        "data.aspect=1",
+        "data.flip=false",
+        "data.num_workers=0",
+    )
     whole = deepcopy(settings("train", *fixed))
     whole.data.root = str(root)
     whole.data.white = white
