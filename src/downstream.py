@@ -171,14 +171,14 @@ def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]
     table = "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
     notes = [
         "mIoU ± standard deviation and its 95 % interval (Student's t) over n seeds of the segmenter or, where "
-        "several translators share a row, over translators. Gap closed: (row - raw) / (real - raw), of the means, ± its "
-        "standard error, the three means taken as independent.",
+        "several translators share a row, over translators. Gap closed: (row - raw) / (real - raw), of the means, ± "
+        "its standard error, the three means taken as independent.",
     ]
     if differences := _differences(lines):
         notes.insert(0, differences)
         notes.append(
-            "Differences are paired by the segmenter's seed, which is the translator's too where a study is paired, with "
-            "their 95 % interval (Student's t, not corrected for their number): rows whose own intervals overlap may "
+            "Differences are paired by the segmenter's seed, which is the translator's too where a study is paired, "
+            "with their 95 % interval (Student's t, not corrected for their number): rows whose own intervals overlap may "
             "differ all the same."
         )
     if any(line.n == 1 for line in lines):

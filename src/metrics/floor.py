@@ -7,7 +7,7 @@ of their neighbours: it is cut between stretches of a video, never within one.
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from math import log2, sqrt
@@ -24,6 +24,7 @@ DRAWS = 4
 """Ways in which the real images are cut into two."""
 LEAST = 4
 """Real images: two a side."""
+
 _FRAME = re.compile(r"(?P<sequence>.*?)[_-]?[A-Za-z]?\d+(_[A-Za-z][A-Za-z0-9]*)*")
 
 
@@ -36,13 +37,11 @@ def stretches(files: Sequence[Path]) -> list[list[int]]:
     """
     most = max(1, len(files) // 8)
     order = sorted(range(len(files)), key=lambda place: (_sequence(files[place]), place))
-    found = []
+    found: list[list[int]] = []
     for _, members in groupby(order, key=lambda place: _sequence(files[place])):
         places = list(members)
         parts = -(-len(places) // most)
-        found += [
-            places[len(places) * part // parts : len(places) * (part + 1) // parts] for part in range(parts)
-        ]
+        found += [places[len(places) * part // parts : len(places) * (part + 1) // parts] for part in range(parts)]
     return found
 
 
@@ -64,14 +63,14 @@ def floor(
     cuts = [_cut(stretches, draw) for draw in range(DRAWS)]
     sizes = _sizes(min(len(side) for cut in cuts for side in cut))
     found = [
-        [scores.again(*(real.part(side[:size]) for side in cut), where) for size in sizes] for cut in cuts
+        [scores.again(real.part(one[:size]), real.part(other[:size]), where) for size in sizes] for one, other in cuts
     ]
     # distances of unequal sets fall as those of sets of their harmonic mean; SWD thins the larger one
     fewer, harmonic = min(counts), 2 / (1 / counts[0] + 1 / counts[1])
     values: dict[str, float] = {}
     for name in scores.names:
         family = name.partition("_")[0]
-        if family == "is":
+        if family not in _LAWS:
             continue
         count = fewer if family == "swd" else harmonic
         by_cut = [[of_size[name] for of_size in of_cut] for of_cut in found]
@@ -116,7 +115,11 @@ def geometric(sizes: Sequence[int], values: Sequence[float], count: float) -> fl
     return values[-1] * (sizes[-1] / count) ** log2(values[-2] / values[-1])
 
 
-_LAWS = {"swd": partial(linear, power=0.5), "kid": partial(linear, power=1.0), "fid": geometric}
+_LAWS: dict[str, Callable[[Sequence[int], Sequence[float], float], float]] = {
+    "swd": partial(linear, power=0.5),
+    "kid": partial(linear, power=1.0),
+    "fid": geometric,
+}
 
 
 def _sizes(half: int) -> list[int]:
