@@ -178,8 +178,8 @@ def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]
         notes.insert(0, differences)
         notes.append(
             "Differences are paired by the segmenter's seed, which is the translator's too where a study is paired, "
-            "with their 95 % interval (Student's t, not corrected for their number): rows whose own intervals overlap may "
-            "differ all the same."
+            "with their 95 % interval (Student's t, not corrected for their number): rows whose own intervals overlap "
+            "may differ all the same."
         )
     if any(line.n == 1 for line in lines):
         notes.append("n = 1 is one draw: such rows show no order.")
