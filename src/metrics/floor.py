@@ -102,7 +102,8 @@ def linear(sizes: Sequence[int], values: Sequence[float], count: float, power: f
     mean = sum(size * value for size, value in zip(sizes, values, strict=True)) / total
     above = sum(size * (x - centre) * value for size, x, value in zip(sizes, inverse, values, strict=True))
     slope = above / sum(size * (x - centre) ** 2 for size, x in zip(sizes, inverse, strict=True))
-    return mean + slope * (count**-power - centre)
+    value: float = mean + slope * (count**-power - centre)
+    return value
 
 
 def geometric(sizes: Sequence[int], values: Sequence[float], count: float) -> float:
@@ -112,7 +113,8 @@ def geometric(sizes: Sequence[int], values: Sequence[float], count: float) -> fl
     """
     if len(sizes) == 1 or min(values[-2:]) <= 0:  # images that are all the same
         return values[-1]
-    return values[-1] * (sizes[-1] / count) ** log2(values[-2] / values[-1])
+    value: float = values[-1] * (sizes[-1] / count) ** log2(values[-2] / values[-1])
+    return value
 
 
 _LAWS: dict[str, Callable[[Sequence[int], Sequence[float], float], float]] = {
