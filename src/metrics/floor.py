@@ -25,6 +25,7 @@ DRAWS = 4
 """Ways in which the real images are cut into two."""
 LEAST = 4
 """Real images: two a side."""
+
 _FRAME = re.compile(r"(?P<sequence>.*?)[_-]?[A-Za-z]?\d+(_[A-Za-z][A-Za-z0-9]*)*")
 
 
@@ -37,7 +38,7 @@ def stretches(files: Sequence[Path]) -> list[list[int]]:
     """
     most = max(1, len(files) // 8)
     order = sorted(range(len(files)), key=lambda place: (_sequence(files[place]), place))
-    found = []
+    found: list[list[int]] = []
     for _, members in groupby(order, key=lambda place: _sequence(files[place])):
         places = list(members)
         parts = -(-len(places) // most)
@@ -70,7 +71,7 @@ def floor(
     values: dict[str, float] = {}
     for name in scores.names:
         family = name.partition("_")[0]
-        if family == "is":
+        if family not in _LAWS:
             continue
         count = fewer if family == "swd" else harmonic
         by_cut = [[of_size[name] for of_size in of_cut] for of_cut in found]

@@ -14,6 +14,9 @@ from src.metrics.image_set import ImageSet
 
 log = logging.getLogger(__name__)
 
+VERSION = 2
+"""Goes up when the same sets get other scores, or further ones: what an earlier version kept is computed again."""
+
 
 def kept(
     folder: Path | None,
@@ -37,7 +40,7 @@ def kept(
 
 
 def _key(images: ImageSet, real: ImageSet, settings: Sequence[object]) -> str:
-    sha = hashlib.sha256(json.dumps([*settings, torch.__version__]).encode())
+    sha = hashlib.sha256(json.dumps([*settings, VERSION, torch.__version__]).encode())
     for part in (images, real):
         for tensor in (part.squares, part.features, part.logits, part.sharpness):
             if tensor is not None:

@@ -15,9 +15,8 @@ Places = dict[str, tuple[Tensor, tuple[int, int]]]
 def places_of(state: Any) -> Places:
     """Of what a forward pass left; empty for a method that chooses none."""
     chosen: dict[str, Tensor] = getattr(state, "places", {})
-    return {
-        tap: (places, (state.features[tap].shape[2], state.features[tap].shape[3])) for tap, places in chosen.items()
-    }
+    maps: dict[str, Tensor] = getattr(state, "features", {})
+    return {tap: (places, (maps[tap].shape[2], maps[tap].shape[3])) for tap, places in chosen.items()}
 
 
 def spread(places: Places) -> Iterator[dict[str, Tensor]]:

@@ -102,8 +102,7 @@ class PatchSampler(nn.Module):
     def forward(self, features: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Embedded patches [B, N, D] by tap, of unit L2 norm: attended features at `places`, through the head.
 
-        But for the 1e-7 added to the norm, as in the released CUT code: it counts at the start, when norms are near
-        4e-7.
+        But for the 1e-7 added to the norm, as in the released CUT code; it counts at the start, with norms near 4e-7.
         """
         with _full_precision(next(iter(places.values()))):
             return {

@@ -129,9 +129,8 @@ def test_the_error_is_the_jackknifes_with_every_estimate_computed_anew(m, n):
 def test_the_error_is_what_fresh_sets_scatter_by_where_subsets_say_a_fifth():
     """249 and 233 images, as on CARLA -> CamVid: 20 directions that vary unequally, of two distributions."""
     scale = torch.linspace(2.0, 0.2, 20, dtype=torch.float64)
-    fresh = [
-        (features(249, 20, seed=2 * s) * scale, features(233, 20, seed=2 * s + 1) * scale + 0.4) for s in range(40)
-    ]
+    pairs = [(features(249, 20, seed=2 * s), features(233, 20, seed=2 * s + 1)) for s in range(40)]
+    fresh = [(x * scale, y * scale + 0.4) for x, y in pairs]
     scatter = float(torch.tensor([kid(*pair) for pair in fresh]).std())
     errors = torch.tensor([kid_error(*pair) for pair in fresh[:10]])
     # 40 sets tell their deviation to 11 %

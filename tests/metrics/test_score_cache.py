@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from src.metrics import score_cache
 from src.metrics.floor import floor
 from src.metrics.image_set import ImageSet
 from src.metrics.scores import Scores
@@ -55,6 +56,16 @@ def test_anything_else_is_computed_anew(sets: tuple[ImageSet, ImageSet], tmp_pat
     for options in ({"seeds": 3}, {"kid_subsets": 6}, {"kid_subset_size": 4}, {"extractor": Other()}, {"side": 32}):
         assert computed(counting(tmp_path, **options), one, real)[0] == 1
     assert computed(counting(tmp_path), one, real)[0] == 0
+
+
+def test_what_an_earlier_version_kept_is_computed_anew(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(score_cache, "VERSION", 1)
+        assert computed(counting(tmp_path), *sets)[0] == 1
+    assert computed(counting(tmp_path), *sets)[0] == 1
+    assert computed(counting(tmp_path), *sets)[0] == 0
 
 
 @pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"{}", b'{"fid_means": NaN}', b'{"fid_means": "x"}'])
