@@ -215,8 +215,9 @@ def test_what_a_resumed_run_advises_is_accepted_and_ends_in_the_same_bits(
     assert code == 1
     assert re.search(message, line), line
     mended = [one.format(frames=base[1].data.root, weights=inception_weights) for one in mend]
-    code, lines = run("train", [f"resume={stopped}", *mended])
+    code, lines = run("train", [f"resume={stopped}", "trainer=cpu", *mended])
     assert code == 0, lines
+    assert runs.load_config(stopped).trainer.accelerator == "auto"  # the devices are those that it began on
     theirs = weights(base[0] / "whole")
     assert all(torch.equal(value, theirs[name]) for name, value in weights(stopped).items())
     key, _, kept = mended[-1].partition("=")
