@@ -215,13 +215,20 @@ def test_what_a_resumed_run_advises_is_accepted_and_ends_in_the_same_bits(
     assert code == 1
     assert re.search(message, line), line
     mended = [one.format(frames=base[1].data.root, weights=inception_weights) for one in mend]
-    code, lines = run("train", [f"resume={stopped}", "trainer=cpu", *mended])
+    code, lines = run("train", [f"resume={stopped}", *mended])
     assert code == 0, lines
-    assert runs.load_config(stopped).trainer.accelerator == "auto"  # the devices are those that it began on
     theirs = weights(base[0] / "whole")
     assert all(torch.equal(value, theirs[name]) for name, value in weights(stopped).items())
     key, _, kept = mended[-1].partition("=")
     assert OmegaConf.select(runs.load_config(stopped), key) == (None if kept == "null" else kept)
+
+
+def test_the_devices_that_a_configuration_says_are_those_the_run_began_on(stopped: Path):
+    now = runs.load_config(stopped)
+    now.data.root, now.trainer.devices = "elsewhere", 2
+    resuming.keep_config(stopped, now, but={"trainer.devices"})
+    kept = runs.load_config(stopped)
+    assert (kept.data.root, kept.trainer.devices) == ("elsewhere", 1)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
