@@ -70,6 +70,20 @@ def _targets(config: DictConfig, group: str) -> list[str]:
     return [str(OmegaConf.select(config, f"{group}{inner}._target_")) for inner in ("", ".layout")]
 
 
+def keep_config(folder: Path, config: DictConfig, *, but: Collection[str]) -> None:
+    """Write what a run goes on with, such as where its data lie now.
+
+    Args:
+        folder: of the run.
+        config: resolved.
+        but: keys that stay what the run was begun with: data.batch_size is of its devices then.
+    """
+    begun, kept = runs.load_config(folder), config.copy()
+    for key in but:
+        OmegaConf.update(kept, key, OmegaConf.select(begun, key), force_add=True)
+    runs.save_config(folder, kept)
+
+
 def extended(folder: Path, saved: DictConfig) -> DictConfig:
     """A configuration whose trainer.max_epochs may be more than that of the finished run in its folder.
 

@@ -115,9 +115,11 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
     else:
         check_fits(start, module, data)
-    if trainer.is_global_zero:
-        runs.save_config(folder, config)  # of a resumed run too: where its data lie now
-        if not resume and data.domains.skipped:
+    if resume and trainer.is_global_zero:
+        resuming.keep_config(folder, config, but=RANKS)
+    elif trainer.is_global_zero:
+        runs.save_config(folder, config)
+        if data.domains.skipped:
             write(folder / run_files.SKIPPED, listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)

@@ -223,6 +223,14 @@ def test_what_a_resumed_run_advises_is_accepted_and_ends_in_the_same_bits(
     assert OmegaConf.select(runs.load_config(stopped), key) == (None if kept == "null" else kept)
 
 
+def test_the_devices_that_a_configuration_says_are_those_the_run_began_on(stopped: Path):
+    now = runs.load_config(stopped)
+    now.data.root, now.trainer.devices = "elsewhere", 2
+    resuming.keep_config(stopped, now, but={"trainer.devices"})
+    kept = runs.load_config(stopped)
+    assert (kept.data.root, kept.trainer.devices) == ("elsewhere", 1)
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(runs.load_weights(folder))
 
