@@ -30,10 +30,16 @@ def colours_of(images: Iterable[Tensor]) -> Colours:
     return Colours(mean, (squares / count - mean.square()).clamp_min(0).sqrt())
 
 
-class ColourAlignment(nn.Module):
-    """a x + b a channel, held to [-1, 1]; the identity until `fit` is told of the sets.
+KNEE = 0.5
+"""From where on an aligned value is pressed together instead of being cut off at the end of the range."""
 
-    `scale` a and `shift` b are buffers, so they travel with the weights and are no parameters.
+
+class ColourAlignment(nn.Module):
+    """u = a x + b a channel, pressed into (-1, 1) beyond the knee k: c + (1 - k) tanh((u - c) / (1 - k)), c = clip(u).
+
+    A set of more contrast asks for values beyond the range; cut off, they would leave dark houses and bright skies of
+    one colour, in which G has nothing to work on. `scale` a and `shift` b are buffers, so they travel with the weights
+    and are no parameters; 1 and 0 until `fit` is told of the sets.
     """
 
     scale: Tensor
@@ -52,4 +58,6 @@ class ColourAlignment(nn.Module):
 
     def forward(self, x_B3HW: Tensor) -> Tensor:
         """[B, 3, H, W] -> the same shape in [-1, 1]."""
-        return (x_B3HW * self.scale[:, None, None] + self.shift[:, None, None]).clamp(-1, 1)
+        u_B3HW = x_B3HW * self.scale[:, None, None] + self.shift[:, None, None]
+        straight_B3HW = u_B3HW.clamp(-KNEE, KNEE)
+        return straight_B3HW + (1 - KNEE) * torch.tanh((u_B3HW - straight_B3HW) / (1 - KNEE))

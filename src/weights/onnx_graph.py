@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from src.networks.colour import ColourAlignment
+from src.networks.colour import KNEE, ColourAlignment
 from src.networks.generator import STRIDE, Generator, ResBlock
 from src.networks.output import KEPT, PlainOutput, ResidualOutput
 from src.networks.resample import BlurDown, BlurUp
@@ -53,7 +53,11 @@ class _Graph:
         if not isinstance(align, ColourAlignment):
             return image
         scale, shift = (self._weight(_array(value)[None, :, None, None]) for value in (align.scale, align.shift))
-        return self._held(self._node("Add", self._node("Mul", image, scale), shift))
+        u = self._node("Add", self._node("Mul", image, scale), shift)
+        straight = self._held(u, KNEE)
+        rest = self._weight(np.array(1 - KNEE, np.float32))
+        pressed = self._node("Tanh", self._node("Div", self._node("Sub", u, straight), rest))
+        return self._node("Add", straight, self._node("Mul", pressed, rest))
 
     def output(self, layer: PlainOutput | ResidualOutput, r: str, image: str) -> str:
         """Append what makes an image of the last convolution's output."""
@@ -63,8 +67,8 @@ class _Graph:
         wide = self._node("Atanh", self._node("Mul", image, kept))
         return self._held(self._node("Div", self._node("Tanh", self._node("Add", wide, r)), kept))
 
-    def _held(self, x: str) -> str:
-        ends = (self._weight(np.array(value, np.float32)) for value in (-1, 1))
+    def _held(self, x: str, to: float = 1.0) -> str:
+        ends = (self._weight(np.array(value, np.float32)) for value in (-to, to))
         return self._node("Clip", x, *ends)
 
     def add(self, layer: nn.Module, x: str) -> str:
