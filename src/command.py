@@ -54,6 +54,7 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
                 return main(config)
             nonlocal begun
             begun = False
+            sys.argv[1:] = map(with_home, sys.argv[1:])
             overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
             _refuse_environment(overrides)
             try:
@@ -67,6 +68,11 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
         return command
 
     return decorate
+
+
+def with_home(argument: str) -> str:
+    """An argument with `~/` written out, alone (`data.root=~/x`), in a list or in quotes, where shells leave it."""
+    return re.sub(r"""(?<=[=,\[:"'])~(?=/)""", lambda _: os.path.expanduser("~"), argument)
 
 
 @contextmanager

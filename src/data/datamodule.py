@@ -17,7 +17,7 @@ from src.data.fingerprint import fingerprint
 from src.data.images import read_image
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader, demand_shared_memory
-from src.data.sixteen_bits import demand_white
+from src.data.sixteen_bits import WHITE, demand_white
 from src.data.transforms import Fit, Transforms, to_tensor
 from src.data.unpaired import Draws, Sample, UnpairedImages
 from src.errors import UserError
@@ -65,9 +65,9 @@ class UnpairedData(LightningDataModule):
         batch_size: int,
         samples_per_epoch: int | None,
         num_workers: int,
-        white: int,
         cache: str | None,
         seed: int,
+        white: int = WHITE,
         load: int | None = None,
         like_places: float | None = None,
     ) -> None:

@@ -103,8 +103,8 @@ class LabelledData(LightningDataModule):
         batch_size: int,
         samples_per_epoch: int,
         num_workers: int,
-        white: int,
         seed: int,
+        white: int = WHITE,
     ) -> None:
         super().__init__()
         if batch_size < 2:
