@@ -54,16 +54,21 @@ class Validation:
         x_val = data.domains.x_val
         if scores is None:
             self.x_files, self.y_files = spaced(x_val, limit) if x_val else spaced(data.domains.x_train, SHOWN), []
+            self._demand_apart()
             return
         data.domains.demand_validation()
         self.x_files = spaced(x_val, limit)
         self.y_files = spaced(data.domains.y_val, limit)
+        self._demand_apart()
         if min(len(self.x_files), len(self.y_files)) < 2:
             raise UserError(
                 f"scores need at least 2 validation images a domain, got {len(self.x_files)} and {len(self.y_files)}; "
                 "add images, lower data.layout.holdout, raise trainer.limit_val_batches, or train without scores: "
                 "metrics.scores=null"
             )
+
+    def _demand_apart(self) -> None:
+        demand_apart((path, _kept(Path(name))) for path, name in zip(self.x_files, self._file_names(), strict=True))
 
     @property
     def scores(self) -> Scores:
