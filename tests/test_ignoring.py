@@ -100,6 +100,12 @@ def test_a_run_does_not_go_on_under_other_masks(tmp_path: Path, monkeypatch: pyt
         train(runs.load_config(folder), folder, resume=True)
 
 
+def test_a_run_with_masks_and_without_scores_ends(tmp_path: Path):
+    train(masked(tmp_path, "attention=none", "metrics.scores=null", "trainer.max_epochs=1"), tmp_path)
+    assert "ignored" not in json.loads((tmp_path / "metrics.json").read_text())["protocol"]
+    assert read_image(tmp_path / "images/translated/0.png")[36:].std() > 0
+
+
 def test_a_recorded_step_with_masks_is_refused():
     with pytest.raises(UserError, match=r"module\.cuda_graph records no ignore masks; set it to false"):
         shell(cut(), cuda_graph=True).check(None, 1, masks=True)  # type: ignore[arg-type]

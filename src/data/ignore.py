@@ -99,7 +99,7 @@ class IgnoreMasks:
         with ThreadPoolExecutor(THREADS) as pool:
             faults = list(pool.map(self._fault, frames))
         missing = sum(self.of(frame) is None for frame in frames)
-        return MaskSurvey(len(frames) - missing, missing, [fault for fault in faults if fault])
+        return MaskSurvey(len(frames) - missing, missing, list(dict.fromkeys(fault for fault in faults if fault)))
 
     def demand_fit(self, frames: Sequence[Path]) -> MaskSurvey:
         """Raise UserError for a mask of another size than its frame, for one that is itself a frame, or for none."""
@@ -168,7 +168,7 @@ def ignore_masks(settings: Mapping[str, Any]) -> dict[str, IgnoreMasks]:
     base = Path(settings.get("root") or ".")
     keys = {domain: f"ignore_{domain}" for domain in ("x", "y")}
     return {
-        domain: IgnoreMasks(base / settings[key], f"data.{key}")
+        domain: IgnoreMasks(base / str(settings[key]), f"data.{key}")
         for domain, key in keys.items()
         if settings.get(key) is not None
     }

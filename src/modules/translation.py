@@ -112,11 +112,8 @@ class Translation(LightningModule):
         """One batch for both players."""
         in_epoch = int(self.trainer.num_training_batches)
         progress = min(1.0, self.batches / (in_epoch * self._planned_epochs()))
-        batch = Batch(
-            *(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress),
-            ignored_x=sample.get("ignored_x"),
-            ignored_y=sample.get("ignored_y"),
-        )
+        key, masks = torch.as_tensor(sample["key"]), (sample.get("ignored_x"), sample.get("ignored_y"))
+        batch = Batch(sample["x"], sample["y"], key, progress, *masks)
         last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
         if self.cuda_graph is None:
             # the last window of an epoch may be shorter

@@ -78,13 +78,24 @@ def test_a_mask_changes_no_bit_of_what_is_drawn(marked: Path, like: str):
         assert torch.equal(one["y"], other["y"])
 
 
-def test_batches_carry_masks_only_where_there_are_any(marked: Path):
-    made = data(marked, "data.ignore_y=masks", "data.batch_size=2")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_carry_masks_only_where_there_are_any(workers: int, marked: Path):
+    made = data(marked, "data.ignore_y=masks", "data.batch_size=2", f"data.num_workers={workers}")
     batch = next(iter(made.train_dataloader()))
     assert set(batch) == {"x", "y", "key", "ignored_y"}
     assert batch["ignored_y"].shape == (2, 1, 32, 32)
     assert batch["ignored_y"].dtype == torch.bool
     assert set(next(iter(data(marked).train_dataloader()))) == {"x", "y", "key"}
+
+
+def test_cached_frames_meet_the_same_masks(marked: Path, tmp_path: Path):
+    own = ("data.ignore_x=masks", "data.load_scale=1.3")
+    read, cached = data(marked, *own), data(marked, *own, f"data.cache={tmp_path / 'cache'}")
+    cached.setup()
+    for epoch in range(4):
+        one, other = read.images[(epoch, 0)], cached.images[(epoch, 0)]
+        assert torch.equal(one["x"], other["x"])
+        assert torch.equal(one["ignored_x"], other["ignored_x"])
 
 
 def test_a_shrunk_pixel_is_ignored_where_any_of_its_own_was(tmp_path: Path):
