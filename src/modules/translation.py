@@ -15,11 +15,11 @@ from src.data.unpaired import Sample
 from src.errors import UserError
 from src.methods.base import Batch, Method
 from src.modules.average import WeightAverage
-from src.modules.cuda_graph import CudaGraph
+from src.modules.cuda_graph import CudaGraph, rates_on_device
 from src.modules.finite import FiniteTerms, demand_finite
 from src.modules.log_interval import log_interval
 from src.modules.places import Places, places_of, spread
-from src.modules.schedule import linear_decay
+from src.modules.schedule import linear_decay, restart, steps
 
 
 class Translation(LightningModule):
@@ -124,16 +124,11 @@ class Translation(LightningModule):
 
         self.batches += 1
         if last:
-            self.average.update(self.method.translator().parameters(), self._steps(in_epoch))
+            self.average.update(self.method.translator().parameters(), steps(self.batches, in_epoch, self.accumulate))
         if terms:
             self._latest = terms, places_of(state)
         if self._latest is not None:
             self._log_terms(*self._latest)
-
-    def _steps(self, in_epoch: int) -> int:
-        # the last window of an epoch is a step, however short
-        epochs, batches = divmod(self.batches, in_epoch)
-        return epochs * -(-in_epoch // self.accumulate) + -(-batches // self.accumulate)
 
     def _update(self, batch: Batch, window: int = 1, *, step: bool = True) -> tuple[dict[str, Tensor], Any]:
         """The terms of both players, whose gradients were added, and what the forward pass left; {} while it waits."""
@@ -159,25 +154,11 @@ class Translation(LightningModule):
         return _detached({**g_terms, **d_terms}), state
 
     def on_train_start(self) -> None:
-        """Let the rate be read from the device, where a recorded step can see it change.
-
-        Of a run that is extended, set it: at its end it had come to zero.
-        """
+        """Set the rates of a run that is extended; put them on the device for a recorded step."""
         if self.held_from is not None:
-            for schedule in self._schedules():
-                for group, rate, factor in zip(
-                    schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
-                ):
-                    group["lr"] = rate * factor(schedule.last_epoch)
-        if self.cuda_graph is None:
-            return
-        for optimizer in self._optimizers():
-            for group in optimizer.param_groups:
-                if not group.get("capturable", False):
-                    raise UserError(
-                        "module.cuda_graph needs an optimiser that can be recorded: +optimizer.capturable=true"
-                    )
-                group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
+            restart(self._schedules())
+        if self.cuda_graph is not None:
+            rates_on_device(self._optimizers(), self.device)
 
     def _train_generators(self, state: Any, window: int, *, step: bool) -> dict[str, Tensor]:
         discriminators = list(self.method.discriminator_parameters())
@@ -252,12 +233,6 @@ class Translation(LightningModule):
         """Restore them."""
         self.batches = checkpoint["batches"]
         self._seconds_before = checkpoint["seconds"]
-
-    def extension(self) -> str:
-        """How a run that was extended went on, for its protocol."""
-        assert self.held_from is not None
-        share = linear_decay(self.held_from - 1, max_epochs=self.held_from, decay=self.decay)
-        return f"beyond the {self.held_from} epochs it was begun with, at their last rate, {share:.4g} of optimizer.lr"
 
     def seconds(self) -> float:
         """Wall time of the run so far, over all its starts."""

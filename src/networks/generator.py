@@ -26,8 +26,6 @@ convolutions before normalisation (and before the blur that halves them); `block
 the first and fifth residual block. The released CUT code numbers them 0, 4, 8, 12 and 16.
 """
 
-RECEPTIVE_FIELDS = dict(zip(TAPS, (1, 9, 15, 35, 99), strict=True))
-"""Pixels a side that a place of a tap looks at."""
 REFLECTED = 3
 """Rows and columns at each border of `pixels` that are the image's own reflection."""
 
@@ -192,10 +190,7 @@ class Generator(nn.Module):
             self.align.fit(x, y)
 
     def layers(self) -> Iterator[nn.Module]:
-        """The layers of `core` in the order of the computation; the output of each is the input of the next.
-
-        The last one, PlainOutput or ResidualOutput, takes the image too.
-        """
+        """The layers of `core`, the output of each the input of the next; the last one takes the image too."""
         encoder = self.encoder
         yield encoder.pad
         for part in (encoder.stem, [encoder.down1], encoder.after1, [encoder.down2], encoder.after2):

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from src.networks.generator import RECEPTIVE_FIELDS, REFLECTED
+from src.networks.generator import REFLECTED, TAPS
 
+RECEPTIVE_FIELDS = dict(zip(TAPS, (1, 9, 15, 35, 99), strict=True))
+"""Pixels a side that a place of a tap looks at (the paper, Sec. 4.2)."""
 SHARE = 8
 """A border takes at most one in so many of the shorter side: deep taps see beyond a small image from everywhere."""
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from src.data.streets.camera import CAMERA
 from src.data.streets.render import render
 from src.data.transforms import resize, to_tensor
-from src.networks.generator import RECEPTIVE_FIELDS, TAPS
-from src.networks.inside import Inside, inside
+from src.networks.generator import TAPS
+from src.networks.inside import RECEPTIVE_FIELDS, Inside, inside
 from tests.conftest import ATTENTIONS, SELECTIONS, cut
 
 # pixels a side of the tap's map at 64 pixels, and from a place to the next

@@ -25,7 +25,8 @@ SHAPES = [(8, 5, 7), (16, 6, 6), (3, 9, 4)]
 
 
 def close(actual: Tensor, expected: np.ndarray | Tensor):
-    np.testing.assert_allclose(actual.detach().numpy(), np.asarray(expected), atol=1e-9, rtol=0)
+    expected = expected.detach().numpy() if isinstance(expected, Tensor) else expected
+    np.testing.assert_allclose(actual.detach().numpy(), expected, atol=1e-9, rtol=0)
 
 
 def features(shape: tuple[int, int, int]) -> Tensor:
