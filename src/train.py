@@ -47,7 +47,10 @@ from src.validation import Validation
 
 RANKS = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
 RANKED = {"trainer=ddp", "trainer=cpu", "trainer=trainer"}  # which choose no more than that
-PLACES = {"data.root", "data.layout.x", "data.layout.y", "data.layout.x_val", "data.layout.y_val"}
+PLACES = {
+    *("data.root", "data.layout.x", "data.layout.y", "data.layout.x_val", "data.layout.y_val"),
+    *("data.ignore_x", "data.ignore_y"),
+}
 FREE_ON_RESUME = {
     **{key: (key,) for key in (*RANKS, *PLACES, "data.num_workers", "data.cache", "trainer.max_epochs")},
     "extractor.weights": ("extractor.weights", "metrics.scores.extractor.weights"),
@@ -113,7 +116,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     cost, during, reach = Cost(), _epoch_scores(config, validation), Reach(validation, seed=config.seed)
     trainer = fitting.build(config, folder, [DataWait(), cost, initial, *during, reach, grid, last])
     if start is None:  # refused before other processes are started
-        module.check(trainer, data.batches(trainer.world_size, config.trainer.limit_train_batches))
+        batches = data.batches(trainer.world_size, config.trainer.limit_train_batches)
+        module.check(trainer, batches, masks=bool(data.masks))
     else:
         check_fits(start, module, data)
     if resume and trainer.is_global_zero:

@@ -1,6 +1,7 @@
 """The validation frames of a run: translated by a network, scored against the real ones."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from os.path import commonpath
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from src.data.colour_transfer import transfer_colours
 from src.data.datamodule import UnpairedData, spaced
 from src.data.images import Pixels, read_image, reading, write_image
+from src.data.scored_masks import ScoredMasks
 from src.data.transforms import to_pixels, to_tensor
 from src.data.unpaired import in_random_order
 from src.errors import UserError
@@ -45,9 +47,7 @@ class Validation:
     """
 
     def __init__(self, data: UnpairedData, scores: Scores | None, limit: int | float) -> None:
-        self.data = data
-        self.transforms = data.transforms
-        self.white = data.white
+        self.data, self.transforms, self.white = data, data.transforms, data.white
         self._scores = scores
         self.names = [] if scores is None else scores.names
         self._gathered: dict[str, ImageSet] = {}
@@ -84,6 +84,11 @@ class Validation:
         """[3, H, W] in [-1, 1], one after the other."""
         return map(self._read, files)
 
+    @cached_property
+    def masks(self) -> ScoredMasks:
+        """What is kept out of the scores."""
+        return ScoredMasks(self.data.masks, self.x_files, self.y_files)
+
     def score(self, network: nn.Module, output: Path | None = None, per_image: Path | None = None) -> dict[str, float]:
         """Scores of G(x) against the real frames, on the network's device.
 
@@ -94,8 +99,7 @@ class Validation:
         """
         where = next(network.parameters()).device
         if self._scores is None:
-            for _ in self._translated(network, output) if output is not None else ():
-                pass
+            deque(self._translated(network, output) if output is not None else (), maxlen=0)
             return {}
         count = len(self.x_files)
         images = self.scores.gather(self._translated(network, output), count, where)
@@ -145,10 +149,11 @@ class Validation:
         for path in spaced(self.x_files, OWN):
             source = to_tensor(read_image(path, self.white))
             output = translate_images(network, source[None].to(parameter.device, parameter.dtype))[0]
-            found["output"].append(laplacian_deviation(to_bytes(output)).cpu())
-            found["source"].append(laplacian_deviation(to_bytes(source)))
+            found["output"].append(laplacian_deviation(to_bytes(self.masks(output, path))).cpu())
+            found["source"].append(laplacian_deviation(to_bytes(self.masks(source, path))))
         for path in spaced(self.y_files, OWN):
-            found["real"].append(laplacian_deviation(to_bytes(to_tensor(read_image(path, self.white)))))
+            real = self.masks(to_tensor(read_image(path, self.white)), path)
+            found["real"].append(laplacian_deviation(to_bytes(real)))
         mean = {name: float(torch.stack(values).mean()) for name, values in found.items()}
         return {
             "sharpness_own": mean["output"] / mean["real"],
@@ -167,6 +172,7 @@ class Validation:
             "aligned": "mean and deviation of each channel of RGB, of the training sets, pressed into the range",
             "sharpness_own": f"of at most {OWN} frames a domain, evenly spaced, at the files' own size",
             "frames": frames,
+            **self.masks.protocol(),
         }
 
     def _counts(self) -> tuple[int, int]:
@@ -207,13 +213,14 @@ class Validation:
         """A set that the next job has too; `further` says what `read` depends on beside the file."""
         if name not in self._gathered:
             how = " ".join(map(str, (*self.transforms.sizing, reading(self.white), name if read else "", further)))
-            gather = self.scores.gather_files
-            self._gathered[name] = gather(files, read or self._read, where, name=name, preparation=how)
+            how += self.masks.preparation()
+            gather, image = self.scores.gather_files, lambda path: self.masks((read or self._read)(path), path)
+            self._gathered[name] = gather(files, image, where, name=name, preparation=how)
         return self._gathered[name]
 
     @torch.no_grad()
     def _translated(self, network: nn.Module, output: Path | None) -> Iterator[Tensor]:
-        """G(x) of this rank's share of the frames, as 8-bit files hold it: [3, H, W] in [-1, 1]."""
+        """G(x) of this rank's share of the frames, as 8-bit files hold it, without what is ignored: [3, H, W]."""
         names = self._file_names()
         own = share(len(names))
         for step, index in enumerate(tqdm(own, desc="translating", leave=False, disable=rank() > 0)):
@@ -224,7 +231,7 @@ class Validation:
                     position = step * ranks() + shift
                     if position < len(names):
                         _keep(output / _kept(Path(names[position])), pixels)
-            yield to_tensor(to_pixels(image)).to(image.device)
+            yield self.masks(to_tensor(to_pixels(image)).to(image.device), self.x_files[index])
 
     def _file_names(self) -> list[str]:
         parents = commonpath([path.parent for path in self.x_files])

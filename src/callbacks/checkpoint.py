@@ -168,8 +168,8 @@ def check_fits(path: Path, module: LightningModule, data: Remembered) -> None:
     # checkpoints of earlier versions name no files
     if checkpoint.get(type(data).__qualname__, {}).get("files", data.files) != data.files:
         raise UserError(
-            f"{path}: the training files are not those that the run began with (names, sizes or number differ); "
-            "bring them back or start a new run"
+            f"{path}: the training files are not those that the run began with (names, sizes or number differ, or a "
+            "mask); bring them back or start a new run"
         )
 
 

@@ -38,6 +38,7 @@ class ImageGrid(Callback):
         files = spaced(validation.x_files, images)
         self.names = [path.stem for path in files]
         self.frames = list(validation.frames(files))
+        self.ignored = [validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the panel with the averaged translator and the attention in training."""
@@ -46,12 +47,13 @@ class ImageGrid(Callback):
             return
         assert isinstance(pl_module, Translation)
         progress, rows = min(1.0, epoch / (pl_module.held_from or trainer.max_epochs or epoch)), []
-        for number, frame in enumerate(self.frames):
+        for number, (frame, ignored) in enumerate(zip(self.frames, self.ignored, strict=True)):
             x = as_input(frame, pl_module.average.network)
             key = torch.tensor([sample_key(self.seed, 0, number)], device=pl_module.device)
             with torch.no_grad():
                 output = pl_module.average.network(x)[0]
-            rows.append((frame, output, pl_module.method.score_maps(x, key, progress)))
+            mask = None if ignored is None else ignored.to(x.device)
+            rows.append((frame, output, pl_module.method.score_maps(x, key, progress, mask)))
         picture = panel(self.names, rows)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_image(self.folder / f"epoch_{epoch:04d}.png", picture)

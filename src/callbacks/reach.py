@@ -28,7 +28,9 @@ class Reach(Callback):
 
     def __init__(self, validation: Validation, *, seed: int) -> None:
         self.seed = seed
-        self.frames = list(validation.frames(spaced(validation.x_files, FRAMES)))
+        files = spaced(validation.x_files, FRAMES)
+        self.frames = list(validation.frames(files))
+        self.ignored = [validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
         self.chosen: dict[str, list[Tensor]] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -38,10 +40,11 @@ class Reach(Callback):
         assert isinstance(pl_module, Translation)
         epoch = trainer.current_epoch + 1
         progress = min(1.0, epoch / (pl_module.held_from or trainer.max_epochs or epoch))
-        for number, frame in enumerate(self.frames):
+        for number, (frame, ignored) in enumerate(zip(self.frames, self.ignored, strict=True)):
             x = as_input(frame, pl_module.average.network)
             key = torch.tensor([sample_key(self.seed, epoch, number)], device=pl_module.device)
-            maps = pl_module.method.score_maps(x, key, progress)
+            mask = None if ignored is None else ignored.to(x.device)
+            maps = pl_module.method.score_maps(x, key, progress, mask)
             for tap, (score, places, _) in maps.items():
                 of_tap = self.chosen.setdefault(tap, [])
                 if len(of_tap) == number:

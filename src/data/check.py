@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from src import label_tables, runs, schema
 from src.command import entry
+from src.data.ignore import ignore_masks
 from src.data.labels import LabelTable
 from src.data.sixteen_bits import white_of
 from src.data.survey import Finding, duplicates, orphans, summary, survey
@@ -63,16 +64,22 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
             for finding in survey(files, quick=config.quick, workers=workers, white=white):
                 found[name].append(finding)
                 bar.update()
+    ignored = {
+        domain: masks.summary(listed.of(domain), quick=config.quick)
+        for domain, masks in ignore_masks(config.data).items()
+    }
     summaries = {name: summary(findings, table) for name, findings in found.items()}
     for part in summaries.values():
         part["ids_fit"] = label_tables.fitting(part["ids"]) if part["ids"] else None
         part["other_table"] = label_tables.other_table(part["ids"], table) if part["ids"] else None
     return {
-        "trainable": not any(part["unreadable"] for part in summaries.values()),
+        "trainable": not any(part["unreadable"] for part in summaries.values())
+        and not any(part["faults"] or not part["found"] for part in ignored.values()),
         "decoded": not config.quick,
         "root": None if config.data.root is None else str(Path(config.data.root).absolute()),
         "white": white,
         "parts": summaries,
+        "ignored": ignored,
         "passed_over": dict(sorted(listed.passed_over.items())),
         "notes": list(listed.notes),
         "skipped": [entry.reason for entry in listed.skipped],
@@ -100,8 +107,13 @@ def _show(report: dict[str, Any]) -> None:
             if len(lines) > SHOWN:
                 console.print(f"  and {len(lines) - SHOWN} more, all in the JSON")
     depth = "all files decoded" if report["decoded"] else "headers only, pictures not decoded"
+    for domain, part in report["ignored"].items():
+        share = "not decoded" if part["share"] is None else f"{part['share']:.1%} of the pixels"
+        console.print(f"ignored of {domain}: {share}; {part['found']} frames with a mask, {part['missing']} without")
     verdict = (
-        "can be trained on" if report["trainable"] else "cannot be trained on: mend or remove the unreadable images"
+        "can be trained on"
+        if report["trainable"]
+        else "cannot be trained on: mend or remove the unreadable images and the masks that do not fit"
     )
     console.print(f"{verdict} ({depth})")
 
@@ -130,6 +142,7 @@ def _remarks(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
         ("same picture in several parts", [" = ".join(group) for group in report["duplicates"]]),
         ("colour profiles that cannot be used, read as sRGB", profiles),
         (f"16-bit images that are dark with data.white={report['white']}, choose another", deep),
+        ("masks that do not fit", [line for part in report["ignored"].values() for line in part["faults"]]),
         ("images of one colour", [line for part in parts.values() for line in part["one_colour"]]),
     ]
 

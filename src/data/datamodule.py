@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from src import ranks
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
+from src.data.ignore import ignore_masks
 from src.data.images import read_image
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader, demand_shared_memory
@@ -50,6 +51,9 @@ class UnpairedData(LightningDataModule):
         cache: folder that keeps training frames decoded and brought to size, shared by jobs and ranks; written on
             first use. None decodes them anew each time.
         seed: of the run.
+        ignore_x: masks of the pixels of x that are kept out of places, D and scores: a picture for all frames, or a
+            folder of pictures, see IgnoreMasks; absolute or relative to `root`. None ignores nothing.
+        ignore_y: likewise of y.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class UnpairedData(LightningDataModule):
         white: int = WHITE,
         load: int | None = None,
         like_places: float | None = None,
+        ignore_x: str | None = None,
+        ignore_y: str | None = None,
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("samples_per_epoch", samples_per_epoch)):
@@ -86,10 +92,19 @@ class UnpairedData(LightningDataModule):
         demand_shared_memory(self._batch_bytes(batch_size), num_workers)
         self.domains = layout(root)
         rank_zero_only(self.domains.announce)()
+        self.masks = ignore_masks({"root": root, "ignore_x": ignore_x, "ignore_y": ignore_y})
+        for domain, masks in self.masks.items():
+            rank_zero_only(masks.announce)(masks.demand_fit(self.domains.of(domain)))
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
         self.cache = FrameCache(Path(cache), self.transforms, white) if cache else None
         self.images = UnpairedImages(
-            self.domains, self.transforms, samples=samples, seed=seed, cache=self.cache, white=white
+            self.domains,
+            self.transforms,
+            samples=samples,
+            seed=seed,
+            cache=self.cache,
+            white=white,
+            masks=self.masks,
         )
         self._position = (0, 0)
         self._step: int | None = None
@@ -115,8 +130,12 @@ class UnpairedData(LightningDataModule):
 
     @cached_property
     def files(self) -> str:
-        """Fingerprint of the training files."""
-        return fingerprint([*self.domains.x_train, *self.domains.y_train])
+        """Fingerprint of the training files and the masks."""
+        return fingerprint([*self.domains.x_train, *self.domains.y_train], read=self._mask_files)
+
+    @property
+    def _mask_files(self) -> list[Path]:
+        return [file for domain, masks in self.masks.items() for file in masks.files(self.domains.of(domain))]
 
     def images_per_step(self, ranks: int) -> int:
         """Images of a domain that a step sees, over all ranks; a resumed run keeps the number it began with.
@@ -183,10 +202,12 @@ class UnpairedData(LightningDataModule):
     def digest(self) -> str:
         """Twelve hex digits that change with the data.
 
-        They cover the content of the validation frames, and names and sizes of the others.
+        They cover the content of the validation frames and of masks, and names and sizes of the others.
         """
         domains = self.domains
-        return fingerprint([*domains.x_train, *domains.y_train], read=[*domains.x_val, *domains.y_val])
+        return fingerprint(
+            [*domains.x_train, *domains.y_train], read=[*domains.x_val, *domains.y_val, *self._mask_files]
+        )
 
 
 def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:

@@ -47,7 +47,7 @@ Pixels = NDArray[np.uint8]
 Read = Callable[[Path], Pixels]
 """Reads an image file, as `read_image` does."""
 
-Kind = Literal["image", "class map"]
+Kind = Literal["image", "class map", "mask"]
 
 
 @dataclass(frozen=True)

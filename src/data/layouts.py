@@ -66,6 +66,10 @@ class Domains:
                 mend = f"of {len(train)} images none is held out, give data.layout.holdout={len(train) // 2} or less"
             raise UserError(f"data: {name} is empty; {mend}")
 
+    def of(self, domain: str) -> list[Path]:
+        """All files of x or of y."""
+        return [*self.x_train, *self.x_val] if domain == "x" else [*self.y_train, *self.y_val]
+
     def parts(self) -> dict[str, Sequence[Path]]:
         """The four lists of files by name."""
         return {"x_train": self.x_train, "y_train": self.y_train, "x_val": self.x_val, "y_val": self.y_val}

@@ -1,7 +1,7 @@
 """From a frame of any size to what the networks take: resize, crop jitter and flip, by albumentations."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import cv2
@@ -102,7 +102,10 @@ class Transforms:
         return resize(pixels, (max(height, self.height), max(width, self.width)))
 
     def train(self, x: Pixels, y: Pixels, seeds: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Training images [3, height, width] in [-1, 1] of what `to_size` gave; crops and flips follow from `seeds`."""
+        """Training images [3, height, width] in [-1, 1] of what `to_size` gave; crops and flips follow from `seeds`.
+
+        Further channels of a frame are cropped and mirrored with it.
+        """
         if self.like_places is None:
             return self._crop(x, seeds), self._crop(y, seeds)
         # relative height of x's crop, and of y's near it
@@ -142,9 +145,14 @@ def transforms_of(settings: Mapping[str, Any] | None) -> Transforms:
 def resize(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
     """To (height, width), antialiased: pixel areas when shrinking, cubic when growing."""
     height, width = shape
-    shrinks = height * width < pixels.shape[0] * pixels.shape[1]
-    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    resized = cv2.resize(pixels, (width, height), interpolation=interpolation(pixels.shape, shape))
     return np.asarray(resized, dtype=np.uint8)
+
+
+def interpolation(before: Sequence[int], after: Sequence[int]) -> int:
+    """OpenCV's number of the one that `resize` takes from one (height, width, ...) to another."""
+    shrinks = after[0] * after[1] < before[0] * before[1]
+    return cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
 
 
 def to_tensor(pixels: Pixels) -> Tensor:

@@ -5,16 +5,17 @@ and other numbers of ranks all see the same images, crops, flips and patches.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from src.data.ignore import IgnoreMasks
 from src.data.images import Pixels, read_image
 from src.data.layouts import Domains
 from src.data.sixteen_bits import WHITE
@@ -27,11 +28,16 @@ Draw = tuple[int, int]
 
 
 class Sample(TypedDict):
-    """Images [3, H, W] in [-1, 1], and the key all further randomness of this sample derives from."""
+    """Images [3, H, W] in [-1, 1], and the key all further randomness of this sample derives from.
+
+    `ignored_x` and `ignored_y`, bool [1, H, W], are there where the domain has ignore masks.
+    """
 
     x: Tensor
     y: Tensor
     key: int
+    ignored_x: NotRequired[Tensor]
+    ignored_y: NotRequired[Tensor]
 
 
 class UnpairedImages(Dataset[Sample]):
@@ -47,6 +53,7 @@ class UnpairedImages(Dataset[Sample]):
         seed: of the run.
         cache: holds the frames decoded and brought to size; None decodes them anew each time.
         white: see read_image; the cache has its own.
+        masks: of ignored pixels, by domain, x or y; None ignores nothing.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class UnpairedImages(Dataset[Sample]):
         seed: int,
         cache: Callable[[Path], Pixels] | None = None,
         white: int = WHITE,
+        masks: Mapping[str, IgnoreMasks] | None = None,
     ) -> None:
         self.domains = domains
         self.transforms = transforms
@@ -65,6 +73,7 @@ class UnpairedImages(Dataset[Sample]):
         self.seed = seed
         self.cache = cache
         self.white = white
+        self.masks = masks or {}
 
     def __len__(self) -> int:
         """Draws an epoch."""
@@ -85,11 +94,19 @@ class UnpairedImages(Dataset[Sample]):
         x, y = self.files(draw)
         # 2 keeps these draws apart from the orders, which use 0 and 1
         seeds = np.random.default_rng([self.seed, epoch, index, 2])
-        images = self.transforms.train(self._load(x), self._load(y), seeds)
-        return {"x": images[0], "y": images[1], "key": sample_key(self.seed, epoch, index)}
+        images = self.transforms.train(self._load(x, "x"), self._load(y, "y"), seeds)
+        sample: Sample = {"x": images[0][:3], "y": images[1][:3], "key": sample_key(self.seed, epoch, index)}
+        if "x" in self.masks:
+            sample["ignored_x"] = images[0][3:] > 0
+        if "y" in self.masks:
+            sample["ignored_y"] = images[1][3:] > 0
+        return sample
 
-    def _load(self, path: Path) -> Pixels:
-        return self.transforms.to_size(read_image(path, self.white)) if self.cache is None else self.cache(path)
+    def _load(self, path: Path, domain: str) -> Pixels:
+        """At the size before the crop; the mask, if the domain has any, is a fourth channel."""
+        cache = self.cache
+        frame = self.transforms.to_size(read_image(path, self.white)) if cache is None else cache(path)
+        return self.masks[domain].along(path, frame) if domain in self.masks else frame
 
 
 class Draws(Sampler[Draw]):

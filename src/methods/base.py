@@ -18,12 +18,16 @@ class Batch:
         y: target images, the same shape and range; x[b] and y[b] have nothing to do with each other.
         key: int64 [B], one key a sample, a function of (seed, epoch, sample index).
         progress: share of training done, in [0, 1]; a scalar tensor where a step is recorded.
+        ignored_x: bool [B, 1, H, W], pixels of x that are neither places nor seen by D; None without masks.
+        ignored_y: likewise of y.
     """
 
     x: Tensor
     y: Tensor
     key: Tensor
     progress: float | Tensor
+    ignored_x: Tensor | None = None
+    ignored_y: Tensor | None = None
 
 
 class ScoreMap(NamedTuple):
@@ -62,8 +66,8 @@ class Method(Protocol[S]):
     def discriminator_terms(self, state: S) -> dict[str, Tensor]:
         """The discriminators' objective, likewise; no gradient reaches a generator."""
 
-    def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
-        """By tap, for source images; empty for a method that samples no patches. No graph."""
+    def score_maps(self, x: Tensor, key: Tensor, progress: float, ignored: Tensor | None = None) -> dict[str, ScoreMap]:
+        """By tap, for source images and their masks; empty for a method that samples no patches. No graph."""
 
     def fit_colours(self, x: Colours, y: Colours) -> None:
         """Tell the translators the colours of both training sets, for those that align them; else nothing happens."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss
 from src.losses.patch_nce import patch_nce
 from src.methods.base import Batch, ScoreMap
+from src.methods.ignored import either, greyed, stacked
 from src.networks import noise
 from src.networks.colour import Colours
 from src.networks.discriminator import Discriminator
@@ -30,7 +31,8 @@ class CUTState:
 
     `outputs`, `features`, `places` and `mirrored` hold x first, then y where the identity term is on. `mirrored`
     says which images G was given mirrored, [B, 1, 1, 1]; features and places are those of the image as it is, x in the
-    colours that G saw. `key` is the batch's.
+    colours that G saw. `key` is the batch's. `ignored` is what D is not shown of outputs and of real images alike, bool
+    [B, 1, H, W]: the masks of x, mirrored as the outputs are, and of y.
     """
 
     outputs: Tensor
@@ -39,6 +41,7 @@ class CUTState:
     places: dict[str, Tensor]
     real: Tensor
     key: Tensor
+    ignored: Tensor | None
 
     @property
     def fake(self) -> Tensor:
@@ -105,10 +108,11 @@ class CUT(nn.Module):
 
     def forward_pass(self, batch: Batch) -> CUTState:
         """G(x), and G(y) for the identity term, in one pass that also yields the keys' features."""
-        inputs, key_B = self.G.align(batch.x), batch.key
+        inputs, key_B, ignored = self.G.align(batch.x), batch.key, batch.ignored_x
         if self.lambda_y > 0:
             inputs = torch.cat([inputs, batch.y])
             key_B = torch.cat([batch.key, noise.fork(batch.key, _Y_STREAM)])
+            ignored = stacked(batch.ignored_x, batch.ignored_y)
         if self.flip_equivariance:
             mirrored = noise.uniform(key_B, 1, _MIRROR_STREAM)[:, :, None, None] < 0.5
             outputs = self.G.core(_mirror(inputs, mirrored))
@@ -120,12 +124,16 @@ class CUT(nn.Module):
             outputs = self.G.decoder(features["block5"], inputs)
         # G is stepped only after the terms: these activations are the keys, and encoding x, y again would repeat them
         features = {tap: x_BCHW.detach() for tap, x_BCHW in features.items()}
-        places = self.H.choose(features, self.H.score(features, key_B), key_B, batch.progress)
-        return CUTState(outputs, mirrored, features, places, batch.y, batch.key)
+        places = self.H.choose(features, self.H.score(features, key_B), key_B, batch.progress, ignored)
+        of_x = batch.ignored_x
+        if of_x is not None and mirrored is not None:
+            of_x = _mirror(of_x, mirrored[: len(of_x)])
+        return CUTState(outputs, mirrored, features, places, batch.y, batch.key, either(of_x, batch.ignored_y))
 
     def generator_terms(self, state: CUTState) -> dict[str, Tensor]:
         """Weighted `gan`, `nce_x` and, where lambda_y > 0, `nce_y`."""
-        terms = {"gan": self.lambda_gan * generator_loss(self.D(state.fake, noise.fork(state.key, _JUDGED_STREAM)))}
+        logits = self.D(greyed(state.fake, state.ignored), noise.fork(state.key, _JUDGED_STREAM))
+        terms = {"gan": self.lambda_gan * generator_loss(logits)}
         nce = self._nce(state)
         share = 0.5 if self.reduction == "mean" and self.lambda_y > 0 else 1.0
         terms["nce_x"] = share * self.lambda_x * nce[0]
@@ -136,7 +144,8 @@ class CUT(nn.Module):
     def discriminator_terms(self, state: CUTState) -> dict[str, Tensor]:
         """The halves `d_fake` and `d_real`."""
         key_2B = torch.cat([noise.fork(state.key, stream) for stream in (_FAKE_STREAM, _REAL_STREAM)])
-        logits = self.D(torch.cat([state.fake.detach(), state.real]), key_2B)
+        shown = [greyed(images, state.ignored) for images in (state.fake.detach(), state.real)]
+        logits = self.D(torch.cat(shown), key_2B)
         fake, real = logits.split(len(state.real))
         return {"d_fake": discriminator_loss_fake(fake), "d_real": discriminator_loss_real(real)}
 
@@ -163,11 +172,11 @@ class CUT(nn.Module):
         return losses
 
     @torch.no_grad()
-    def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
+    def score_maps(self, x: Tensor, key: Tensor, progress: float, ignored: Tensor | None = None) -> dict[str, ScoreMap]:
         """Significance and chosen places at every tap, for source images and their keys."""
         features = self.G.encoder(self.G.align(x))
         scores = self.H.score(features, key)
-        places = self.H.choose(features, scores, key, progress)
+        places = self.H.choose(features, scores, key, progress, ignored)
         return {
             tap: ScoreMap(scores[tap], places[tap], (features[tap].shape[2], features[tap].shape[3])) for tap in places
         }

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss
 from src.losses.cycle import cycle_loss
 from src.methods.base import Batch, ScoreMap
+from src.methods.ignored import either, greyed
 from src.methods.image_pool import ImagePool
 from src.networks import noise
 from src.networks.colour import Colours
@@ -26,7 +27,8 @@ class CycleGANState:
     """What one pass of both generators leaves; all images [B, 3, H, W].
 
     `fake_y` is G(x), `cycle_x` F(G(x)), `identity_y` G(y), `shown_y` what D_y sees of the present and past G(x);
-    the others likewise. The identities are missing where their weight is 0.
+    the others likewise. The identities are missing where their weight is 0. `ignored`, bool [B, 1, H, W], is what
+    neither D is shown of outputs or of real images: the masks of x and of y; `shown_*` are past it already.
     """
 
     x: Tensor
@@ -40,6 +42,7 @@ class CycleGANState:
     identity_y: Tensor | None
     shown_x: Tensor
     shown_y: Tensor
+    ignored: Tensor | None
 
 
 class CycleGAN(nn.Module):
@@ -96,6 +99,7 @@ class CycleGAN(nn.Module):
             fake_x, identity_x = self.F.core(torch.cat([self.F.align(y), x])).split(len(x))
         else:
             fake_y, fake_x = self.G(x), self.F(y)
+        ignored = either(batch.ignored_x, batch.ignored_y)
         return CycleGANState(
             x=x,
             y=y,
@@ -106,15 +110,17 @@ class CycleGAN(nn.Module):
             cycle_y=self.G(fake_x),
             identity_x=identity_x,
             identity_y=identity_y,
-            shown_x=self.pool_x(fake_x, batch.key),
-            shown_y=self.pool_y(fake_y, batch.key),
+            shown_x=self.pool_x(greyed(fake_x, ignored), batch.key),
+            shown_y=self.pool_y(greyed(fake_y, ignored), batch.key),
+            ignored=ignored,
         )
 
     def generator_terms(self, state: CycleGANState) -> dict[str, Tensor]:
         """Weighted `gan_*` and `cycle_*` and, where lambda_identity > 0, `identity_*`, of both domains."""
+        judged_y, judged_x = greyed(state.fake_y, state.ignored), greyed(state.fake_x, state.ignored)
         terms = {
-            "gan_y": generator_loss(self.D_y(state.fake_y, noise.fork(state.key, _JUDGED_Y))),
-            "gan_x": generator_loss(self.D_x(state.fake_x, noise.fork(state.key, _JUDGED_X))),
+            "gan_y": generator_loss(self.D_y(judged_y, noise.fork(state.key, _JUDGED_Y))),
+            "gan_x": generator_loss(self.D_x(judged_x, noise.fork(state.key, _JUDGED_X))),
             "cycle_x": self.lambda_cycle * cycle_loss(state.cycle_x, state.x),
             "cycle_y": self.lambda_cycle * cycle_loss(state.cycle_y, state.y),
         }
@@ -126,12 +132,13 @@ class CycleGAN(nn.Module):
 
     def discriminator_terms(self, state: CycleGANState) -> dict[str, Tensor]:
         """The halves `d_fake_y` and `d_real_y` of D_y's loss, and D_x's."""
+        real_y, real_x = greyed(state.y, state.ignored), greyed(state.x, state.ignored)
         return {
-            **_halves(self.D_y, "y", state.shown_y, state.y, noise.fork(state.key, _SHOWN_Y)),
-            **_halves(self.D_x, "x", state.shown_x, state.x, noise.fork(state.key, _SHOWN_X)),
+            **_halves(self.D_y, "y", state.shown_y, real_y, noise.fork(state.key, _SHOWN_Y)),
+            **_halves(self.D_x, "x", state.shown_x, real_x, noise.fork(state.key, _SHOWN_X)),
         }
 
-    def score_maps(self, x: Tensor, key: Tensor, progress: float) -> dict[str, ScoreMap]:
+    def score_maps(self, x: Tensor, key: Tensor, progress: float, ignored: Tensor | None = None) -> dict[str, ScoreMap]:
         """None: no patches are sampled."""
         return {}
 

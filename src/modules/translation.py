@@ -76,17 +76,20 @@ class Translation(LightningModule):
         self._latest: tuple[dict[str, Tensor], Places] | None = None
         self.finite = FiniteTerms()
 
-    def check(self, trainer: Trainer, batches: int) -> None:
+    def check(self, trainer: Trainer, batches: int, *, masks: bool = False) -> None:
         """Refuse, before anything is written, what cannot be trained so.
 
         Args:
             trainer: of the run.
             batches: of an epoch.
+            masks: whether batches have any.
         """
         if self.accumulate > batches:
             raise UserError(f"module.accumulate={self.accumulate} exceeds the {batches} batches of an epoch; lower it")
         if self.cuda_graph is None:
             return
+        if masks:
+            raise UserError("module.cuda_graph records no ignore masks; set it to false, or leave out data.ignore_*")
         device = trainer.strategy.root_device
         if device.type != "cuda" or trainer.world_size > 1 or trainer.precision == "16-mixed":
             raise UserError("module.cuda_graph needs one NVIDIA GPU and no loss scaling; set it to false")
@@ -109,7 +112,8 @@ class Translation(LightningModule):
         """One batch for both players."""
         in_epoch = int(self.trainer.num_training_batches)
         progress = min(1.0, self.batches / (in_epoch * self._planned_epochs()))
-        batch = Batch(sample["x"], sample["y"], torch.as_tensor(sample["key"]), progress)
+        key, masks = torch.as_tensor(sample["key"]), (sample.get("ignored_x"), sample.get("ignored_y"))
+        batch = Batch(sample["x"], sample["y"], key, progress, *masks)
         last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
         if self.cuda_graph is None:
             # the last window of an epoch may be shorter

@@ -6,6 +6,7 @@ them first. Shapes: B images, P = H * W places of a map, N chosen ones.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from src.networks.generator import REFLECTED, TAPS
@@ -69,3 +70,20 @@ def inside(tap: str, grid: tuple[int, int], stride: int, patches: int, *, ranked
     while border > least and Inside(grid, border).size[0] * Inside(grid, border).size[1] < patches:
         border -= 1
     return Inside(grid, border)
+
+
+def at_centres(tap: str, grid: tuple[int, int], stride: int, image_B1HW: Tensor) -> Tensor:
+    """The pixels of an image at the centres of a map's places, [B, P]; of a reflected place, the pixel nearest to it.
+
+    Args:
+        tap: its name.
+        grid: (H, W) of its map.
+        stride: pixels from a place to the next; BlurDown keeps even places, so the first lies on the first pixel.
+        image_B1HW: one value a pixel.
+    """
+    before = REFLECTED if tap == "pixels" else 0
+    rows, columns = (
+        (torch.arange(places, device=image_B1HW.device) * stride - before).clamp(0, pixels - 1)
+        for places, pixels in zip(grid, image_B1HW.shape[2:], strict=True)
+    )
+    return image_B1HW[:, 0, rows][:, :, columns].flatten(1)

@@ -10,7 +10,7 @@ from src.networks import noise
 from src.networks.attention.base import Attention
 from src.networks.attention.none import NoAttention
 from src.networks.initialise import initialise
-from src.networks.inside import inside
+from src.networks.inside import at_centres, inside
 from src.networks.selection.base import Selection
 
 WIDEST_EMBEDDING = 16384
@@ -76,7 +76,12 @@ class PatchSampler(nn.Module):
 
     @torch.no_grad()
     def choose(
-        self, features: Mapping[str, Tensor], scores: Mapping[str, Tensor], key_B: Tensor, progress: float | Tensor
+        self,
+        features: Mapping[str, Tensor],
+        scores: Mapping[str, Tensor],
+        key_B: Tensor,
+        progress: float | Tensor,
+        ignored_B1HW: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Places [B, N] at every tap, chosen on the source image's features, an image at a time; see `inside`.
 
@@ -85,6 +90,7 @@ class PatchSampler(nn.Module):
             scores: [B, P] by tap, what `score` made of them.
             key_B: int64, one key a sample: all that a random choice depends on.
             progress: share of training done, in [0, 1].
+            ignored_B1HW: pixels of the image, bool; places whose centre is one of them are chosen after all others.
         """
         places = {}
         for number, (tap, score_BP) in enumerate(scores.items()):
@@ -92,8 +98,10 @@ class PatchSampler(nn.Module):
             stride = max(1, features["pixels"].shape[2] // grid[0])
             ranked = not isinstance(self.attention[tap], NoAttention)
             inner = inside(tap, grid, stride, self.selection.patches, ranked=ranked)
+            last_BP = None if ignored_B1HW is None else inner.take(at_centres(tap, grid, stride, ignored_B1HW))
+            own_B = noise.fork(key_B, number)
             try:
-                chosen_BN = self.selection(inner.take(score_BP), inner.size, noise.fork(key_B, number), progress)
+                chosen_BN = self.selection(inner.take(score_BP), inner.size, own_B, progress, last_BP)
             except ValueError as error:
                 raise UserError(f"{error} at tap {tap}: choose fewer patches or larger images") from error
             places[tap] = inner.places(chosen_BN)

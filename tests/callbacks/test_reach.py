@@ -20,6 +20,8 @@ class Frames:
     def frames(self, files: object) -> list[torch.Tensor]:
         return [torch.zeros(3, 4, 4), torch.ones(3, 4, 4)]
 
+    masks = SimpleNamespace(source=lambda path, frame: None)
+
 
 class Moving:
     """Chooses two places, one further each time it is asked about a frame; on the second frame always the same."""
@@ -28,7 +30,9 @@ class Moving:
         self.asked = 0
         self.keys: list[int] = []
 
-    def score_maps(self, x: torch.Tensor, key: torch.Tensor, progress: float) -> dict[str, ScoreMap]:
+    def score_maps(
+        self, x: torch.Tensor, key: torch.Tensor, progress: float, ignored: torch.Tensor | None
+    ) -> dict[str, ScoreMap]:
         self.keys.append(int(key))
         start = self.asked if float(x.mean()) == 0 else 0
         self.asked += float(x.mean()) == 0

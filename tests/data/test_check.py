@@ -158,3 +158,28 @@ def test_the_command_prints_json_a_table_and_a_verdict(tmp_path: Path):
     assert f"{root}/testB/2.png: cannot be read as an image" in done.stderr
     assert "cannot be trained on" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_masks_are_counted_and_those_that_do_not_fit_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    root = pairs(tmp_path)
+    for name in ("trainA", "testA"):
+        for index in range(3):
+            mask = np.zeros((40, 48 + index), np.uint8)
+            mask[30:] = 255
+            (root / "masks" / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(mask).save(root / "masks" / name / f"{index}.png")
+    (root / "masks/testA/2.png").unlink()
+    settings = ("data=folders", "labels=camvid", "data.ignore_x=masks")
+    report = checked(root, *settings)
+    # five of six frames, a quarter of each
+    assert report["ignored"]["x"] == {"found": 5, "missing": 1, "share": pytest.approx(5 / 24), "faults": []}
+    assert report["trainable"]
+    check_module._show(report)
+    assert "ignored of x: 20.8% of the pixels; 5 frames with a mask, 1 without" in capsys.readouterr().err
+    Image.fromarray(np.zeros((20, 48), np.uint8)).save(root / "masks/trainA/0.png")
+    wrong = checked(root, *settings, "quick=true")
+    assert not wrong["trainable"]
+    (line,) = wrong["ignored"]["x"]["faults"]
+    assert line.endswith("trainA/0.png 48x40; a mask has the size of its frame")
+    assert wrong["ignored"]["x"]["share"] is None
+    assert checked(root, "data=folders", "labels=camvid")["ignored"] == {}

@@ -5,6 +5,7 @@ Shapes: B images, P = H * W places of a feature map, N chosen places.
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 from src.networks import noise
@@ -24,7 +25,14 @@ class Selection(ABC):
             raise ValueError(f"patches must be >= 2 to have a negative, got {patches}")
         self.patches = patches
 
-    def __call__(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
+    def __call__(
+        self,
+        score_BP: Tensor,
+        grid: tuple[int, int],
+        key_B: Tensor,
+        progress: float | Tensor,
+        last_BP: Tensor | None = None,
+    ) -> Tensor:
         """Places [B, N], int64, each in [0, P).
 
         Args:
@@ -32,14 +40,24 @@ class Selection(ABC):
             grid: (H, W) of the map.
             key_B: int64, one key a sample, from which a random rule draws.
             progress: share of training done, in [0, 1].
+            last_BP: bool, places that are chosen after all others, whatever their score.
         """
         if self.patches > score_BP.shape[1]:
             raise ValueError(f"selection.patches={self.patches} exceeds the {score_BP.shape[1]} places of the map")
-        return self.select(score_BP, grid, key_B, progress)
+        if last_BP is None:
+            return self.select(score_BP, grid, key_B, progress, self.patches)
+        # with the lowest score of the others they outshine no neighbour; where there are no others, all are alike
+        lowest_B1 = score_BP.masked_fill(last_BP, torch.inf).amin(1, keepdim=True).nan_to_num(posinf=0.0)
+        scored_BP = torch.where(last_BP, lowest_B1, score_BP)
+        ranked_BP = self.select(scored_BP, grid, key_B, progress, score_BP.shape[1])
+        order_BP = last_BP.gather(1, ranked_BP).to(torch.uint8).argsort(dim=1, stable=True)
+        return ranked_BP.gather(1, order_BP)[:, : self.patches]
 
     @abstractmethod
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
-        """As `__call__`, with at least N places."""
+    def select(
+        self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor, count: int
+    ) -> Tensor:
+        """As `__call__`: the first `count` of at least as many places, [B, count]."""
 
 
 def descending(score_BP: Tensor, key_B: Tensor) -> Tensor:

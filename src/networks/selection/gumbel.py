@@ -28,12 +28,14 @@ class Gumbel(Selection):
         self.start = start
         self.end = end
 
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
-        """[B, P] -> [B, N]."""
+    def select(
+        self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor, count: int
+    ) -> Tensor:
+        """[B, P] -> [B, count]."""
         temperature = self.start * (self.end / self.start) ** progress
         # measured from the highest, not the mean: the order is the same, and equal scores give 0 without rounding
         below_BP, std_B1 = score_BP - score_BP.amax(1, keepdim=True), score_BP.std(1, keepdim=True)
         standard_BP = below_BP / std_B1.clamp_min(torch.finfo(score_BP.dtype).tiny)
         uniform_BP = noise.uniform(key_B, score_BP.shape[1], _STREAM).to(score_BP.dtype)
         perturbed_BP: Tensor = standard_BP / temperature - (-uniform_BP.log()).log()
-        return perturbed_BP.topk(self.patches).indices
+        return perturbed_BP.topk(count).indices

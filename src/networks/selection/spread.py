@@ -26,8 +26,10 @@ class Spread(Selection):
             raise ValueError(f"selection.separation must lie in [0, 10], got {separation}")
         self.separation = separation
 
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
-        """[B, P] -> [B, N]."""
+    def select(
+        self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor, count: int
+    ) -> Tensor:
+        """[B, P] -> [B, count]."""
         radius = round(self.separation * sqrt(score_BP.shape[1] / self.patches))
         score_B1HW = score_BP.unflatten(1, grid)[:, None]
         highest = F.max_pool2d(score_B1HW, 2 * radius + 1, stride=1, padding=radius)
@@ -35,4 +37,4 @@ class Spread(Selection):
         # ranks, not scores, so that the two classes can be added without overlap whatever the score's range
         rank_BP = descending(score_BP, key_B).flip(1).argsort(dim=1)
         order_BP: Tensor = rank_BP + is_peak_BP.to(torch.int64) * score_BP.shape[1]
-        return order_BP.topk(self.patches).indices
+        return order_BP.topk(count).indices

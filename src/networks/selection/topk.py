@@ -8,6 +8,8 @@ from src.networks.selection.base import Selection, descending
 class TopK(Selection):
     """The N highest scores; of equal ones, those that the image's key draws."""
 
-    def select(self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor) -> Tensor:
-        """[B, P] -> [B, N]."""
-        return descending(score_BP, key_B)[:, : self.patches]
+    def select(
+        self, score_BP: Tensor, grid: tuple[int, int], key_B: Tensor, progress: float | Tensor, count: int
+    ) -> Tensor:
+        """[B, P] -> [B, count]."""
+        return descending(score_BP, key_B)[:, :count]
