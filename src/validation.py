@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from src.data.colour_transfer import transfer_colours
 from src.data.datamodule import UnpairedData, spaced
-from src.data.images import Pixels, read_image, reading, write_image
+from src.data.images import Pixels, demand_apart, read_image, reading, write_image
 from src.data.scored_masks import ScoredMasks
 from src.data.transforms import to_pixels, to_tensor
 from src.data.unpaired import in_random_order
@@ -57,8 +57,7 @@ class Validation:
             self._demand_apart()
             return
         data.domains.demand_validation()
-        self.x_files = spaced(x_val, limit)
-        self.y_files = spaced(data.domains.y_val, limit)
+        self.x_files, self.y_files = spaced(x_val, limit), spaced(data.domains.y_val, limit)
         self._demand_apart()
         if min(len(self.x_files), len(self.y_files)) < 2:
             raise UserError(
@@ -155,10 +154,7 @@ class Validation:
             real = self.masks(to_tensor(read_image(path, self.white)), path)
             found["real"].append(laplacian_deviation(to_bytes(real)))
         mean = {name: float(torch.stack(values).mean()) for name, values in found.items()}
-        return {
-            "sharpness_own": mean["output"] / mean["real"],
-            "sharpness_own_source": mean["source"] / mean["real"],
-        }
+        return {f"sharpness_own{of}": mean[name] / mean["real"] for of, name in (("", "output"), ("_source", "source"))}
 
     def protocol(self) -> dict[str, object]:
         """How the scores were computed."""
