@@ -16,7 +16,6 @@ from tests.conftest import CONF, TINY, config
 SMALL = [
     "segmenter.encoder=tu-test_resnet",
     "data.size=32",
-    "data.load=32",
     "data.batch_size=2",
     "data.samples_per_epoch=6",
     "data.num_workers=0",

@@ -57,7 +57,6 @@ TRAINING = [
     ("data.size=-64", r"^data\.size must be a multiple of 4 from 32 .* got -64"),
     (
         "data.size=100000",
-        "data.load=100000",
         r"^data\.size must be a multiple of 4 from 32 to 8192, got 100000; try 8192$",
     ),
     ("data.size=64.5", r"^data\.size must be a whole number, got 64\.5$"),

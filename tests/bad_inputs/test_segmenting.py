@@ -37,7 +37,7 @@ def test_train_ids_are_not_read_as_label_ids(key: str, tmp_path: Path):
         ("segmenter.architecture=unett", "^segmenter: unett with .* cannot be had"),
         ("segmenter.encoder=resnet1", "^segmenter: unet with resnet1, .* cannot be had"),
         ("segmenter.weights=5", r"^segmenter\.weights must be text or null, got 5$"),
-        ("data.size=16", "data.load=16", r"^data\.size must lie in \[32, 8192\], got 16$"),
+        ("data.size=16", r"^data\.size must lie in \[32, 8192\], got 16$"),
         ("data.aspect=0", r"^data\.aspect is width / height and must lie in \[0\.1, 10\], got 0$"),
         ("data.smallest_crop=0", r"^data\.smallest_crop must lie in \(0, 1\], got 0$"),
         ("data.smallest_crop=2", r"^data\.smallest_crop must lie in \(0, 1\], got 2$"),
