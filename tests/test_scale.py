@@ -143,7 +143,7 @@ def test_an_exported_file_says_the_height_of_its_training(form: str, suffix: str
 
 def test_a_file_that_says_none_is_taken_without_a_word(tmp_path: Path):
     assert load.training_height(None, str(tmp_path / "latest_net_G.pth")) is None
-    assert load.training_height(None, "checkpoints/streets_bam.safetensors") == 64
+    assert load.training_height(None, "checkpoints/streets_cut.safetensors") == 128
 
 
 class Bar:
