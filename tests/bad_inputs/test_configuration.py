@@ -48,13 +48,15 @@ TRAINING = [
     # data
     ("data.ignore_x=nowhere", r"^data\.ignore_x=.*nowhere: no such picture or folder; name one, absolute or relative"),
     ("data.ignore_y=5", r"^data\.ignore_y must be text or null, got 5$"),
-    ("data.ignore_y=trainB", r"^data\.ignore_y: .*trainB.* is a frame of the set; keep masks in a folder of their own$"),
-    ("data.size=34", "data.load=34", r"^data\.size must be a multiple of 4 from 32 to 8192, got 34; try 32$"),
-    ("data.size=0", "data.load=0", r"^data\.size must be a multiple of 4 from 32 .* got 0"),
+    (
+        "data.ignore_y=trainB",
+        r"^data\.ignore_y: .*trainB.* is a frame of the set; keep masks in a folder of their own$",
+    ),
+    ("data.size=34", r"^data\.size must be a multiple of 4 from 32 to 8192, got 34; try 32$"),
+    ("data.size=0", r"^data\.size must be a multiple of 4 from 32 .* got 0"),
     ("data.size=-64", r"^data\.size must be a multiple of 4 from 32 .* got -64"),
     (
         "data.size=100000",
-        "data.load=100000",
         r"^data\.size must be a multiple of 4 from 32 to 8192, got 100000; try 8192$",
     ),
     ("data.size=64.5", r"^data\.size must be a whole number, got 64\.5$"),
