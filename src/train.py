@@ -37,6 +37,7 @@ from src.errors import UserError
 from src.files import write
 from src.methods.base import Method
 from src.methods.parts import parameters_by_part
+from src.metrics.direction import better
 from src.modules.schedule import extension
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
@@ -200,12 +201,12 @@ def _epoch_scores(config: DictConfig, validation: Validation) -> list[EpochScore
 
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
-    table = Table(
-        "score (lower is closer; is: higher)", "output", "output, last step", "source", "real", title=str(folder)
-    )
+    columns = {"": "output", "_raw": "last step", "_source": "source", "_transfer": "colour transfer"}
+    columns |= {"_aligned": "colour alignment", "_floor": "real"}
+    table = Table("score", "better", *columns.values(), title=str(folder))
     for name in names:
-        values = [metrics.get(name + suffix) for suffix in ("", "_raw", "_source", "_floor")]
-        table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
+        values = [metrics.get(name + suffix) for suffix in columns]
+        table.add_row(name, better(name), *("-" if value is None else f"{value:.4f}" for value in values))
     console = Console(stderr=True)
     console.print(table if names else f"{folder}: not scored, as metrics.scores=null asked")
     last = max((folder / run_files.IMAGES).glob("epoch_*.png"), default=folder / run_files.IMAGES)
