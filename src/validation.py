@@ -165,7 +165,7 @@ class Validation:
             **self.scores.protocol(len(self.x_files), len(self.y_files)),
             "floor": described(self._counts()),
             "transfer": "Reinhard, in L*a*b*, the colours of a random training photograph a frame",
-            "aligned": "mean and deviation of each channel of RGB, of the training sets, pressed into the range",
+            "aligned": "mean and covariance of RGB, of the training sets, pressed into the range",
             "sharpness_own": f"of at most {OWN} frames a domain, evenly spaced, at the files' own size",
             "frames": frames,
             **self.masks.protocol(),

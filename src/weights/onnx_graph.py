@@ -52,8 +52,8 @@ class _Graph:
         """Append the colour alignment, if there is one; returns the name of its output."""
         if not isinstance(align, ColourAlignment):
             return image
-        scale, shift = (self._weight(_array(value)[None, :, None, None]) for value in (align.scale, align.shift))
-        u = self._node("Add", self._node("Mul", image, scale), shift)
+        matrix, shift = self._weight(_array(align.matrix)[:, :, None, None]), self._weight(_array(align.shift))
+        u = self._node("Conv", image, matrix, shift)
         straight = self._held(u, KNEE)
         rest = self._weight(np.array(1 - KNEE, np.float32))
         pressed = self._node("Tanh", self._node("Div", self._node("Sub", u, straight), rest))

@@ -15,7 +15,9 @@ def generator(width: int, blur: Blur = True, blocks: int = 9, output: Output = "
     own = {"output": output, "align": output == "residual"}
     network = Generator(width=width, blur=blur, init="xavier", gain=0.02, blocks=blocks, **own)  # type: ignore[arg-type]
     network.eval().requires_grad_(False)
-    network.fit_colours(*(Colours(torch.full((3,), mean), torch.full((3,), 0.5 + mean)) for mean in (0.0, 0.2)))
+    network.fit_colours(
+        *(Colours(torch.full((3,), mean).double(), (0.5 + mean) ** 2 * torch.eye(3).double()) for mean in (0.0, 0.2))
+    )
     for parameter in network.parameters():
         # beyond the near-grey output of fresh weights, and with biases
         nn.init.normal_(parameter, std=0.1 if width < 64 else 0.03)
