@@ -99,7 +99,7 @@ def test_the_command_prints_json_alone_and_a_table_beside_it(few: tuple[Path, Pa
     result = json.loads(done.stdout)
     assert set(result) == {"metrics", "protocol"}
     scores = [f"{score}_efficientnet_lite0" for score in ("kid", "fid", "is")]
-    scores += ["is_efficientnet_lite0_std", "swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread"]
+    scores += ["is_efficientnet_lite0_std", "swd_unit", "swd_unit_spread", "swd_std", "swd_std_spread", "sharpness"]
     floors = [name for name in scores if not name.endswith("_spread")]
     floors += [f"{name}_error" for name in floors if not name.startswith("is")]
     own = [*scores, "kid_efficientnet_lite0_error"]

@@ -51,7 +51,7 @@ def write(path: Path, height: int, width: int) -> Path:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained at 64 pixels, says its configuration."""
-    return labelled.translator(tmp_path_factory.mktemp("scale") / "run", "data=streets")
+    return labelled.translator(tmp_path_factory.mktemp("scale") / "run", "data=streets", "data.load=64")
 
 
 def call(*arguments: str) -> Path:

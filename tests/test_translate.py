@@ -11,14 +11,14 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from src import runs, whole_frames
+from src import runs
 from src.data.images import read_image
 from src.data.transforms import to_pixels, to_tensor
 from src.errors import UserError
 from src.frame_jobs import plan
 from src.made import MANIFEST
 from src.modules.average import WeightAverage
-from src.networks import strips
+from src.networks import any_size, strips
 from src.networks.any_size import BATCH, translate_images
 from src.networks.generator import Generator
 from src.translate import chosen, main
@@ -119,13 +119,13 @@ def test_above_the_memory_limit_the_output_stays_the_whole_frames(run: Path, mon
     whole = translate_images(network, images)
     monkeypatch.setattr(strips, "SCRATCH", 0)
     size, kept = (96, 144), []
-    in_strips = whole_frames.translate_in_strips
+    in_strips = any_size.translate_in_strips
 
     def spy(generator, image, *, keep):
         kept.append(keep)
         return in_strips(generator, image, keep=keep)
 
-    monkeypatch.setattr(whole_frames, "translate_in_strips", spy)
+    monkeypatch.setattr(any_size, "translate_in_strips", spy)
     for keep in (True, False):
         limit = strips.working_bytes(network, *size, keep=keep) / 2**30
         # half of 1 / 255 is allowed; rounding alone is a thousandth of that

@@ -71,7 +71,7 @@ def floor(
     values: dict[str, float] = {}
     for name in scores.names:
         family = name.partition("_")[0]
-        if family not in _LAWS:
+        if family not in _LAWS or name not in found[0][0]:
             continue
         count = fewer if family == "swd" else harmonic
         by_cut = [[of_size[name] for of_size in of_cut] for of_cut in found]

@@ -208,7 +208,7 @@ class Scores:
             | self._fid(images, real, where)
             | self._is(images)
             | swd_scores(images.squares, real.squares, self.seeds, where)
-            | {SHARPNESS: float(images.sharpness.mean() / real.sharpness.mean())}
+            | self._sharpness(images, real)
         )
 
     def _kid(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
@@ -230,6 +230,10 @@ class Scores:
         mean, std = inception_score(images.logits)
         name = f"is{self.extractor.suffix}"
         return {name: mean, f"{name}_std": std}
+
+    def _sharpness(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
+        of_real = float(real.sharpness.mean())
+        return {SHARPNESS: float(images.sharpness.mean()) / of_real} if of_real > 0 else {}  # images of one colour
 
     def _subsets(self, n_images: int, n_real: int) -> tuple[int, int]:
         """Size and number; one where it would be both whole sets every time."""

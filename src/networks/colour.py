@@ -1,8 +1,8 @@
 """Colour first: x brought to the colour statistics of y, those of whole sets, before G sees it.
 
 After Reinhard et al. 2001 ("Color transfer between images"), with the statistics of the sets in place of two images',
-so that a film does not flicker, and with the covariance of the channels in place of a colour space that decorrelates them
-(Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping"): a game's saturation is in it.
+so that a film does not flicker, and with the covariance of the channels in place of a colour space that decorrelates
+them (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping"): a game's saturation is in it.
 """
 
 from collections.abc import Iterable

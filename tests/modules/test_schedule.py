@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.modules.schedule import linear_decay
+from src.modules.schedule import linear_decay, steps
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ def test_without_decay_the_rate_is_constant():
 def test_a_run_of_one_epoch_trains():
     assert linear_decay(0, max_epochs=1, decay=0.5) == 1.0
     assert linear_decay(0, max_epochs=1, decay=1.0) == 0.5
+
+
+def test_steps_are_counted_by_windows_of_which_an_epochs_last_may_be_short():
+    """Epochs of five batches, windows of two: three steps an epoch, the third of one batch."""
+    assert [steps(batches, 5, 2) for batches in (2, 4, 5, 7, 9, 10, 12)] == [1, 2, 3, 4, 5, 6, 7]

@@ -70,16 +70,6 @@ def test_a_window_that_waits_keeps_no_graph(monkeypatch: pytest.MonkeyPatch):
     assert all(parameter.grad is None for parameter in module.method.generator_parameters())
 
 
-def test_the_average_counts_steps_and_not_batches(monkeypatch: pytest.MonkeyPatch):
-    """Epochs of five batches, windows of two: three steps an epoch, the third of one batch."""
-    module = shell(monkeypatch, "attention=none", rate=0.1, accumulate=2)
-    steps = []
-    for batches in (2, 4, 5, 7, 9, 10, 12):
-        module.batches = batches
-        steps.append(module._steps(5))
-    assert steps == [1, 2, 3, 4, 5, 6, 7]
-
-
 def test_gradients_are_taken_out_of_autocast(monkeypatch: pytest.MonkeyPatch):
     """Of the heads, whose forward pass is in fp32; inside autocast they were 0.4 % off."""
     module = shell(monkeypatch, "attention=none", rate=0.0)
