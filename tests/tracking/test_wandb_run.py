@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from src.callbacks.checkpoint import Interrupted
 from src.errors import UserError
-from src.metrics.direction import higher_is_better
+from src.metrics.direction import better
 from src.tracking import session, table
 from src.tracking.run import WandbRun, _define_score
 from src.train import train
@@ -334,7 +334,7 @@ def test_what_cannot_be_tracked_is_refused_in_one_line(
 
 def test_only_the_inception_score_improves_upwards():
     assert [
-        name for name in ("fid", "is", "is_clip", "kid", KID, "swd_unit", "fid_dinov2") if higher_is_better(name)
+        name for name in ("fid", "is", "is_clip", "kid", KID, "swd_unit", "fid_dinov2") if better(name) == "higher"
     ] == [
         "is",
         "is_clip",
