@@ -34,6 +34,12 @@ def levels(folder: Path) -> torch.Tensor:
     return torch.stack([to_tensor(read_image(path)) for path in sorted(folder.glob("*.png"))])
 
 
+def channels(folder: Path) -> torch.Tensor:
+    """Mean and covariance of RGB over all frames of a folder."""
+    pixels = levels(folder).transpose(0, 1).flatten(1)
+    return torch.cat([pixels.mean(1), torch.cov(pixels).flatten()])
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.safetensors")), ids=lambda path: path.name)
 def test_it_brings_the_game_nearer_to_the_photographs(path: Path, tmp_path: Path):
     for name, domain in (("game", GAME), ("camera", CAMERA)):
@@ -44,7 +50,10 @@ def test_it_brings_the_game_nearer_to_the_photographs(path: Path, tmp_path: Path
     chosen(labelled.composed("translate", *overrides))
     real = levels(tmp_path / "camera")
     before, after = (sliced_wasserstein(levels(tmp_path / name), real, seeds=[0])[0] for name in ("game", "out"))
-    assert after.unit < 0.8 * before.unit
+    # light and structure alone: what is there stays there, where a G that paints anew brought squares of 64 to 0.8
+    assert after.unit < 0.95 * before.unit
+    distance = {name: (channels(tmp_path / name) - channels(tmp_path / "camera")).norm() for name in ("game", "out")}
+    assert distance["out"] < 0.5 * distance["game"]
 
 
 def test_each_has_a_card_and_is_small():

@@ -186,6 +186,7 @@ def test_the_table_holds_every_score_with_its_companions(tracked: Path):
             ("is_efficientnet_lite0", "higher"),
             ("swd_unit", "lower"),
             ("swd_std", "lower"),
+            ("sharpness", "nearer to 1"),
         )
     ]
 
