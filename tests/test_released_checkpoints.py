@@ -53,7 +53,7 @@ def test_it_brings_the_game_nearer_to_the_photographs(path: Path, tmp_path: Path
     # light and structure alone: what is there stays there, where a G that paints anew brought squares of 64 to 0.8
     assert after.unit < 0.95 * before.unit
     distance = {name: (channels(tmp_path / name) - channels(tmp_path / "camera")).norm() for name in ("game", "out")}
-    assert distance["out"] < 0.5 * distance["game"]
+    assert distance["out"] < 0.8 * distance["game"]
 
 
 def test_each_has_a_card_and_is_small():

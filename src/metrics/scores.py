@@ -19,12 +19,11 @@ from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions, kid_error
 from src.metrics.score_cache import kept
 from src.metrics.shards import from_first, join, rank, share
-from src.metrics.sharpness import laplacian_deviation
+from src.metrics.sharpness import SHARPNESS, laplacian_deviation, sharpness
 from src.metrics.swd_scores import swd_scores
 
 log = logging.getLogger(__name__)
 
-SHARPNESS = "sharpness"
 SMALLEST, LARGEST = 16, 8192
 """Side in pixels of the squares: what leaves SWD patches to draw, and what a set of fits into a memory."""
 
@@ -104,14 +103,14 @@ class Scores:
             where: the device to compute on.
             key: of the share's features in the cache; None computes them.
         """
-        squares, sharpness = [], []
+        squares, deviations = [], []
 
         def stream() -> Iterator[Tensor]:
             for image in images:
                 there = image.to(where)
                 whole, small = to_bytes(there), square(there, self.side)
                 squares.append(small.cpu())
-                sharpness.append(laplacian_deviation(whole).cpu())
+                deviations.append(laplacian_deviation(whole).cpu())
                 yield whole if self.own_size else small
 
         if count < 2:
@@ -123,7 +122,7 @@ class Scores:
             if not squares:  # the features were there, so nothing has been read yet
                 deque(stream(), maxlen=0)
         logits = None if embedding.logits is None else join(embedding.logits, count, where)
-        parts = (torch.stack(squares), embedding.features, torch.stack(sharpness))
+        parts = (torch.stack(squares), embedding.features, torch.stack(deviations))
         squares_N, features_N, sharpness_N = (join(part, count, where) for part in parts)
         return ImageSet(squares_N, features_N, logits, sharpness_N)
 
@@ -208,7 +207,7 @@ class Scores:
             | self._fid(images, real, where)
             | self._is(images)
             | swd_scores(images.squares, real.squares, self.seeds, where)
-            | self._sharpness(images, real)
+            | sharpness(images.sharpness, real.sharpness)
         )
 
     def _kid(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
@@ -230,10 +229,6 @@ class Scores:
         mean, std = inception_score(images.logits)
         name = f"is{self.extractor.suffix}"
         return {name: mean, f"{name}_std": std}
-
-    def _sharpness(self, images: ImageSet, real: ImageSet) -> dict[str, float]:
-        of_real = float(real.sharpness.mean())
-        return {SHARPNESS: float(images.sharpness.mean()) / of_real} if of_real > 0 else {}  # images of one colour
 
     def _subsets(self, n_images: int, n_real: int) -> tuple[int, int]:
         """Size and number; one where it would be both whole sets every time."""

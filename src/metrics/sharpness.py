@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+SHARPNESS = "sharpness"
 GREY = (0.299, 0.587, 0.114)
 """Weights of R, G and B in the luma of Rec. 601."""
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
@@ -25,3 +26,9 @@ def laplacian_deviation(image_3HW: Tensor) -> Tensor:
     kernel = torch.tensor(LAPLACIAN, dtype=torch.float64, device=image_3HW.device)[None, None]
     response = F.conv2d(F.pad(grey_11HW, (1, 1, 1, 1), mode="reflect"), kernel)
     return response.std(correction=0)
+
+
+def sharpness(images_M: Tensor, real_N: Tensor) -> dict[str, float]:
+    """`sharpness`: the mean deviation of images over that of real ones; nothing if those are of one colour each."""
+    of_real = float(real_N.mean())
+    return {SHARPNESS: float(images_M.mean()) / of_real} if of_real > 0 else {}
