@@ -89,7 +89,9 @@ class Translation(LightningModule):
         if self.cuda_graph is None:
             return
         if masks:
-            raise UserError("module.cuda_graph records no ignore masks; set it to false, or leave out data.ignore_*")
+            raise UserError(
+                "module.cuda_graph records no ignore masks; set it to false, or leave out data.ignore_x and data.ignore_y"
+            )
         device = trainer.strategy.root_device
         if device.type != "cuda" or trainer.world_size > 1 or trainer.precision == "16-mixed":
             raise UserError("module.cuda_graph needs one NVIDIA GPU and no loss scaling; set it to false")
