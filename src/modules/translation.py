@@ -90,7 +90,7 @@ class Translation(LightningModule):
             return
         if masks:
             raise UserError(
-                "module.cuda_graph records no ignore masks; set it to false, or leave out data.ignore_x and data.ignore_y"
+                "module.cuda_graph records no ignore masks; set it to false, or data.ignore_x and data.ignore_y to null"
             )
         device = trainer.strategy.root_device
         if device.type != "cuda" or trainer.world_size > 1 or trainer.precision == "16-mixed":
