@@ -73,7 +73,6 @@ class Transforms:
             raise UserError(f"data.like_places is a share and must lie in [0, 1], got {like_places}")
         self.height, self.width = size, max(32, round(size * aspect / STRIDE) * STRIDE)
         self.load = size if load is None else load
-        self.aspect = aspect
         self.fit = fit
         self.load_scale = load_scale
         self.like_places = like_places
