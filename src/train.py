@@ -208,7 +208,10 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
         values = [metrics.get(name + suffix) for suffix in columns]
         table.add_row(name, better(name), *("-" if value is None else f"{value:.4f}" for value in values))
     console = Console(stderr=True)
-    console.print(table if names else f"{folder}: not scored, as metrics.scores=null asked")
+    if names:
+        console.print(table)
+    else:
+        console.print(f"{folder}: not scored, as metrics.scores=null asked", soft_wrap=True)
     last = max((folder / run_files.IMAGES).glob("epoch_*.png"), default=folder / run_files.IMAGES)
     console.print(
         f"Look at {last}\nTranslate with: python -m src.translate run={folder} input=... output=...", soft_wrap=True
