@@ -61,7 +61,7 @@ def adopt() -> None:
 
 
 def check(trainer: Trainer, strategy: str) -> None:
-    """Refuse several processes that cannot be started, before any is.
+    """Refuse several processes that cannot be started, before any is; have those that can part when they end.
 
     Args:
         trainer: of the run.
@@ -78,6 +78,7 @@ def check(trainer: Trainer, strategy: str) -> None:
             "a sweep inside one process trains on one device; with trainer=ddp add hydra/launcher=submitit_local "
             "(this machine) or hydra/launcher=submitit_slurm, see docs/scale.md"
         )
+    ranks.part_at_exit()
 
 
 def alone(train: Callable[P, T]) -> Callable[P, T]:

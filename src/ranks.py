@@ -3,6 +3,7 @@
 The questions go over gloo, on the CPU, so that no GPU waits for them; alone, a process asks nobody.
 """
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -53,6 +54,23 @@ def meet(seconds: float) -> bool:
         except RuntimeError:  # some have ended, or wait elsewhere
             return False
     return True
+
+
+def part_at_exit() -> None:
+    """Close the connections between the ranks when this process ends, once they are open.
+
+    Lightning does that for NCCL alone. Threads of gloo that still run when the interpreter is taken down end a process
+    now and then with SIGABRT, after all its work was done (https://github.com/pytorch/pytorch/issues/190489).
+    """
+    if dist.is_available():
+        atexit.unregister(_part)
+        atexit.register(_part)
+
+
+def _part() -> None:
+    if dist.is_initialized():
+        _group.cache_clear()
+        dist.destroy_process_group()
 
 
 def _several() -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from src.errors import UserError, did_you_mean
 from src.networks import noise
-from src.networks.attention.base import Attention
+from src.networks.attention.base import Attention, at_places
 from src.networks.attention.none import NoAttention
 from src.networks.initialise import initialise
 from src.networks.inside import at_centres, inside
@@ -29,6 +29,8 @@ class PatchSampler(nn.Module):
         selection: from scores to places.
         embedding: D, the width of both layers of a head.
         gain: gain of the heads' Xavier initialisation.
+        attended: whether the heads embed what attention makes of the features, so that PatchNCE trains it; otherwise
+            the features as they are (Eq. 1 as printed), and attention, which nothing trains then, only ranks.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class PatchSampler(nn.Module):
         selection: Selection,
         embedding: int,
         gain: float,
+        attended: bool = True,
     ) -> None:
         super().__init__()
         taps = list(taps)
@@ -51,6 +54,7 @@ class PatchSampler(nn.Module):
         if not 1 <= embedding <= WIDEST_EMBEDDING:
             raise ValueError(f"sampler.embedding must lie in [1, {WIDEST_EMBEDDING}], got {embedding}")
         self.selection = selection
+        self.attended = attended
         # drawn before the attention, so that the variants of one seed start with the same heads
         heads = nn.ModuleDict(
             {
@@ -61,7 +65,7 @@ class PatchSampler(nn.Module):
         initialise(heads, "xavier", gain)
         self.attention = nn.ModuleDict(
             {tap: attention(c) if tap in taps else NoAttention(c) for tap, c in channels.items()}
-        )
+        ).requires_grad_(attended)
         self.heads = heads
 
     @torch.no_grad()
@@ -96,7 +100,7 @@ class PatchSampler(nn.Module):
         for number, (tap, score_BP) in enumerate(scores.items()):
             grid = (features[tap].shape[2], features[tap].shape[3])
             stride = max(1, features["pixels"].shape[2] // grid[0])
-            ranked = not isinstance(self.attention[tap], NoAttention)
+            ranked = self.selection.ranked > 0 and not isinstance(self.attention[tap], NoAttention)
             inner = inside(tap, grid, stride, self.selection.patches, ranked=ranked)
             last_BP = None if ignored_B1HW is None else inner.take(at_centres(tap, grid, stride, ignored_B1HW))
             own_B = noise.fork(key_B, number)
@@ -108,15 +112,18 @@ class PatchSampler(nn.Module):
         return places
 
     def forward(self, features: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Embedded patches [B, N, D] by tap, of unit L2 norm: attended features at `places`, through the head.
+        """Embedded patches [B, N, D] by tap, of unit L2 norm: features at `places`, attended or not, through the head.
 
         But for the 1e-7 added to the norm, as in the released CUT code; it counts at the start, with norms near 4e-7.
         """
         with _full_precision(next(iter(places.values()))):
             return {
-                tap: _unit(self.heads[tap](self._attention(tap).attend(_widen(features[tap]), places_BN)))
+                tap: _unit(self.heads[tap](self._compared(tap, _widen(features[tap]), places_BN)))
                 for tap, places_BN in places.items()
             }
+
+    def _compared(self, tap: str, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
+        return self._attention(tap).attend(x_BCHW, places_BN) if self.attended else at_places(x_BCHW, places_BN)
 
     def _attention(self, tap: str) -> Attention:
         module = self.attention[tap]

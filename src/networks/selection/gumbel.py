@@ -19,10 +19,11 @@ class Gumbel(Selection):
         patches: N.
         start: temperature at the first step.
         end: temperature at the last.
+        ranked: see `Selection`.
     """
 
-    def __init__(self, *, patches: int, start: float, end: float) -> None:
-        super().__init__(patches=patches)
+    def __init__(self, *, patches: int, start: float, end: float, ranked: float = 1.0) -> None:
+        super().__init__(patches=patches, ranked=ranked)
         if not start >= end > 0:
             raise ValueError(f"temperatures must satisfy start >= end > 0, got start={start}, end={end}")
         self.start = start

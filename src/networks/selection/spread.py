@@ -18,10 +18,11 @@ class Spread(Selection):
         patches: N.
         separation: radius within which a maximum must stand alone, as a share of the mean spacing
             sqrt(P / N) of N places; 0.2 gives a 7x7 window for 256 of 65,536 places and 3x3 for 256 of 4,096.
+        ranked: see `Selection`.
     """
 
-    def __init__(self, *, patches: int, separation: float) -> None:
-        super().__init__(patches=patches)
+    def __init__(self, *, patches: int, separation: float, ranked: float = 1.0) -> None:
+        super().__init__(patches=patches, ranked=ranked)
         if not 0 <= separation <= 10:
             raise ValueError(f"selection.separation must lie in [0, 10], got {separation}")
         self.separation = separation

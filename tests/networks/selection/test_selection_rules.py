@@ -21,8 +21,8 @@ GRID = (6, 8)
 each_rule = pytest.mark.parametrize("rule", RULES)
 
 
-def build(rule: str, patches: int) -> Selection:
-    return instantiate(OmegaConf.load(FOLDER / f"{rule}.yaml"), patches=patches)
+def build(rule: str, patches: int, **own: float) -> Selection:
+    return instantiate(OmegaConf.load(FOLDER / f"{rule}.yaml"), patches=patches, **own)
 
 
 def scores(batch: int = 3, places: int = 48, seed: int = 0) -> Tensor:
@@ -287,3 +287,49 @@ def test_the_unit_and_offset_of_scores_do_not_matter():
 def test_a_rising_or_empty_temperature_is_refused(start, end):
     with pytest.raises(ValueError, match=f"start >= end > 0, got start={start}, end={end}"):
         Gumbel(patches=4, start=start, end=end)
+
+
+# A share of places by the rule, the rest at random -----------------------------------------------------------------
+
+
+@each_rule
+def test_a_share_is_the_rules_and_the_rest_a_uniform_draw_of_what_is_left(rule):
+    draws, patches = 4000, 12
+    score = scores(1).expand(draws, -1)
+    key = torch.arange(draws) * 7919
+    half = build(rule, patches, ranked=0.5)(score, GRID, key, 1.0)
+    assert all(len(set(image.tolist())) == patches for image in half)
+    by_rule = build(rule, 6)(score, GRID, key, 1.0)
+    if rule != "spread":  # its window follows N
+        assert half[:, :6].equal(by_rule)
+    rest = half[:, 6:]
+    left = torch.ones(draws, 48).scatter(1, half[:, :6], 0)
+    taken = torch.zeros(draws, 48).scatter(1, rest, 1)
+    # each of 42 that are left is drawn six times of 42: five binomial deviations
+    expected, shown = left.sum(0) / 7, taken.sum(0)
+    often = expected > 500
+    assert often.sum() > 20
+    assert ((shown - expected).abs()[often] < 5 * (expected[often] * 6 / 7).sqrt()).all()
+
+
+@each_rule
+def test_no_share_of_the_rule_is_random_whatever_the_score(rule):
+    first = build(rule, 12, ranked=0.0)(scores(3), GRID, keys(), 0.5)
+    assert first.equal(build(rule, 12, ranked=0.0)(-scores(3), GRID, keys(), 0.5))
+    assert not first.equal(build(rule, 12, ranked=0.0)(scores(3), GRID, keys(seed=1), 0.5))
+
+
+@each_rule
+def test_the_rest_avoids_places_that_come_last(rule):
+    last = torch.zeros(3, 48, dtype=torch.bool)
+    last[:, :30] = True
+    places = build(rule, 18, ranked=0.5)(scores(3), GRID, keys(), 0.5, last)
+    assert sorted(places[0].tolist()) == list(range(30, 48))
+    more = build(rule, 20, ranked=0.5)(scores(3), GRID, keys(), 0.5, last)
+    assert all(set(range(30, 48)) < set(image.tolist()) for image in more)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_outside_its_range_is_refused(share):
+    with pytest.raises(ValueError, match=r"selection\.ranked"):
+        TopK(patches=4, ranked=share)
