@@ -1,0 +1,105 @@
+"""A discriminator that looks through a frozen network (Projected GAN, Sauer et al. 2021), not at pixels.
+
+On few images a PatchGAN soon tells every output from every photograph by what nobody would look at, and what G learns
+from it is noise. Features of an ImageNet network leave such details out. The paper has a PatchGAN, our recipe this.
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from src.networks.attention.base import rms
+from src.networks.augment import DiffAugment
+from src.networks.efficientnet import LITE2, frozen
+from src.networks.initialise import WIDEST
+
+STRIDES = (4, 8, 16, 32)
+"""Pixels from a place of a level's features to the next, in the enlarged image."""
+ENLARGED = 2
+"""Images are enlarged so often: pieces are small, and the network has seen larger ones."""
+SLOPE = 4.0
+"""Spectral norm holds a head to gain 1; verdicts have to come from 0 to 1."""
+
+
+class ProjectedDiscriminator(nn.Module):
+    """One verdict a place and level of EfficientNet-Lite2's features; every level counts alike.
+
+    Of each level the channels are mixed at random into `width` (a fixed 1x1 convolution, Sec. 3.2 there; the
+    mixing across levels is left out), brought to unit RMS an image, and judged by a head of one 3x3 and two 1x1
+    convolutions with spectral norm. The heads alone are trained. Scores by the same network do not judge what was
+    trained with it.
+
+    Args:
+        width: channels of the mixed features and of the heads.
+        translation: see `DiffAugment`; 0 shifts nothing.
+        cutout: see `DiffAugment`; 0 cuts nothing out.
+    """
+
+    looks_through = LITE2.name
+
+    def __init__(self, *, width: int, translation: float = 0.0, cutout: float = 0.0) -> None:
+        super().__init__()
+        if not 1 <= width <= WIDEST:
+            raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
+        self.augment = DiffAugment(translation=translation, cutout=cutout)
+        self.least = max(STRIDES) // ENLARGED  # pixels a side
+        # in a list: frozen and the same everywhere, it is neither trained nor saved
+        self._frozen = [frozen(LITE2)]
+        with torch.no_grad():
+            levels = self._levels(torch.zeros(1, 3, 2 * self.least, 2 * self.least))
+        for number, level in enumerate(levels):
+            mixing = torch.randn(width, level.shape[1], 1, 1) / level.shape[1] ** 0.5
+            self.register_buffer(f"mixing{number}", mixing)
+        self.heads = nn.ModuleList(_head(width) for _ in levels)
+
+    def forward(self, image_B3HW: Tensor, key_B: Tensor | None = None) -> Tensor:
+        """Images [B, 3, H, W] in [-1, 1] -> logits [B, 1, 4 h, w], real towards 1 and fake towards 0.
+
+        Args:
+            image_B3HW: of x translated, or of y.
+            key_B: int64, one key an image, from which its augmentation follows; None judges images as they are.
+        """
+        if min(image_B3HW.shape[-2:]) < self.least:
+            size = f"{self.least}x{self.least}"
+            raise ValueError(f"the discriminator needs at least {size} pixels, got {tuple(image_B3HW.shape[-2:])}")
+        levels = self._levels(image_B3HW if key_B is None else self.augment(image_B3HW, key_B))
+        verdicts = []
+        for number, (level_BCHW, head) in enumerate(zip(levels, self.heads, strict=True)):
+            mixed_BCHW = F.conv2d(level_BCHW, self.get_buffer(f"mixing{number}").to(level_BCHW.dtype))
+            verdict = SLOPE * head(mixed_BCHW / rms(mixed_BCHW))
+            # as many verdicts a level, so that none outweighs the others in a mean
+            verdicts.append(F.interpolate(verdict, levels[0].shape[2:], mode="nearest"))
+        return torch.cat(verdicts, 2)
+
+    def _levels(self, image_B3HW: Tensor) -> list[Tensor]:
+        """The last features at each of STRIDES."""
+        network = self._frozen[0]
+        x_BCHW = F.interpolate(image_B3HW, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
+        x_BCHW = network._swish(network._bn0(network._conv_stem(x_BCHW)))
+        last: dict[int, Tensor] = {}
+        stride = 2
+        for block in network._blocks:
+            x_BCHW = block(x_BCHW)
+            stride *= block._depthwise_conv.stride[0]
+            last[stride] = x_BCHW
+        return [last[stride] for stride in STRIDES]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """What moves or casts this module does so to the frozen network."""
+        self._frozen[0]._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+
+def _head(width: int) -> nn.Sequential:
+    return nn.Sequential(
+        spectral_norm(nn.Conv2d(width, width, 3, padding=1)),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(width, width, 1)),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(width, 1, 1)),
+    )
