@@ -18,8 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.errors import DISK, UserError, did_you_mean, one_line, unwritable
 from src.settings import unresolved
+from src.system.errors import DISK, UserError, did_you_mean, one_line, unwritable
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from src import label_tables, run_metrics, runs, schema, segmenter_runs
-from src.accelerator import device
 from src.command import entry
 from src.data.images import read_image, write_image
 from src.data.labelled import expected_frame, labels_of, usable_frames
@@ -27,13 +26,14 @@ from src.data.labelled_data import read_labelled
 from src.data.labels import IGNORE
 from src.data.sixteen_bits import WHITE, white_of
 from src.data.transforms import Transforms, to_pixels, transforms_of
-from src.errors import UserError, did_you_mean
-from src.files import write
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
 from src.networks.any_size import translate_images
 from src.pictures import outlines
 from src.run_files import CONTENT, CONTENT_PICTURE
+from src.system.device import device
+from src.system.errors import UserError, did_you_mean
+from src.system.files import sha256, write
 from src.training_set import domains
 
 PREFIX = "content_"
@@ -76,7 +76,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     headline = _headline(scores, judge.table.watched)
     judged, judge_protocol = run_metrics.load(Path(config.judge))
     how = {
-        "judge_sha256": runs.sha256(judge.folder / runs.WEIGHTS),
+        "judge_sha256": sha256(judge.folder / runs.WEIGHTS),
         "judge_miou": judged["miou"],
         "judge_train_digest": judge_protocol["train_digest"],
         "split": config.split,

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from src.errors import UserError
-from src.files import write
 from src.run_files import COST
+from src.system.errors import UserError
+from src.system.files import write
 
 
 def save(folder: Path, cost: Mapping[str, float]) -> None:

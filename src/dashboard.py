@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from src import schema
 from src.command import entry
-from src.errors import UserError, did_you_mean
 from src.metrics.direction import better
+from src.system.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2.interface import PanelTypes

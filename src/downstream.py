@@ -10,8 +10,8 @@ from statistics import fmean
 
 from scipy import stats
 
-from src.errors import UserError
-from src.files import as_bytes, write
+from src.system.errors import UserError
+from src.system.files import as_bytes, write
 from src.table.statistics import CONFIDENCE, Paired, paired, summary
 
 RAW, CUT, REAL = "raw source", "cut", "real (oracle)"

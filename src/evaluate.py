@@ -18,18 +18,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from src import runs, schema
-from src.accelerator import device
-from src.arithmetic import arithmetic
 from src.command import entry
-from src.commit import git_commit
 from src.data.images import announce_passed_over, list_images, read_image, reading, shortest_side
 from src.data.sixteen_bits import demand_white
 from src.data.transforms import to_tensor
-from src.errors import UserError
 from src.metrics.cache import content_key
 from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import SMALLEST, Scores
+from src.system.commit import git_commit
+from src.system.device import arithmetic, device
+from src.system.errors import UserError
 
 LARGEST = 256
 

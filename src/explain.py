@@ -20,16 +20,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from src import run_logs, runs, schema
-from src.accelerator import device
 from src.command import entry
 from src.data.images import read_image, write_image
 from src.data.sixteen_bits import white_of
 from src.data.transforms import Transforms, transforms_of
 from src.data.unpaired import sample_key
-from src.errors import UserError
 from src.frame_jobs import is_video, plan
 from src.methods.base import Method
 from src.pictures.score_maps import Explained, explanation
+from src.system.device import device
+from src.system.errors import UserError
 from src.table.collect import collect
 from src.table.rows import pooled
 

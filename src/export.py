@@ -22,9 +22,9 @@ from torch.nn import functional as F
 
 from src import runs, schema
 from src.command import entry
-from src.errors import UserError, one_of
-from src.files import write
 from src.networks.generator import Generator
+from src.system.errors import UserError, one_of
+from src.system.files import write
 from src.weights import facts, load, onnx_file, tensors_file, torchscript_file
 from src.weights.card import card
 

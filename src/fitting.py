@@ -15,8 +15,8 @@ from src import launch, runs
 from src.callbacks.checkpoint import LastCheckpoint, WholeFileIO
 from src.callbacks.progress import Progress
 from src.data.loader import TimedLoader
-from src.errors import UserError, one_line
 from src.run_files import LOGS
+from src.system.errors import UserError, one_line
 
 
 def build(config: DictConfig, folder: Path, callbacks: Sequence[Callback]) -> Trainer:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from src.data.images import SUFFIXES, announce_passed_over, demand_apart, list_images
-from src.errors import UserError, one_of
+from src.system.errors import UserError, one_of
 from src.video.names import VIDEOS, target_suffix
 from src.whole_frames import Job
 

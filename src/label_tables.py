@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from src import runs
 from src.data.labelled import Frame
 from src.data.labels import LabelTable, read_ids
-from src.errors import UserError
 from src.naming import GROUPS
+from src.system.errors import UserError
 
 LOOKED_AT = 50
 """Class maps, evenly spaced; they hold the ids of a set of any size."""

@@ -17,19 +17,15 @@ from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
-from src import ranks, runs
+from src import runs
 from src.callbacks.checkpoint import REQUEUE, Interrupted
-from src.errors import UserError, one_line
 from src.run_files import LOCK, REQUEUED
+from src.system.errors import UserError, one_line
+from src.system.ranks import is_first, meet, say
 
 P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
-
-
-def is_first() -> bool:
-    """Whether this process is rank 0; before a trainer exists, as far as the environment tells."""
-    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def in_sweep() -> bool:
@@ -115,7 +111,7 @@ def ending_together(trainer: Trainer) -> Iterator[None]:
         watched: list[subprocess.Popen[bytes]] = getattr(trainer.strategy.launcher, "procs", [])
         others = list(watched)
         watched.clear()
-        if not ranks.meet(PATIENCE) and not is_first():
+        if not meet(PATIENCE) and not is_first():
             message = one_line(error) if isinstance(error, UserError) else str(error)
             print(message, file=sys.stderr)  # rank 0 does not know
         for process in others:
@@ -190,9 +186,3 @@ def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
     else:
         say(f"{stop.signal.name}: {stop}; job {job} is back in the queue and goes on from there")
     sys.exit(stop.code)
-
-
-def say(line: str) -> None:
-    """On stderr, once however many processes the run has."""
-    if is_first():
-        print(line, file=sys.stderr)

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 LIGHTNINGS_OWN = {
     **dict.fromkeys(

@@ -10,8 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from src.errors import UserError
-from src.runs import sha256
+from src.system.errors import UserError
+from src.system.files import sha256
 from src.whole_frames import Job
 
 MANIFEST = ".translate.jsonl"

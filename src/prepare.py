@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from src import naming, runs, schema
 from src.command import entry
 from src.data.datamodule import UnpairedData
-from src.errors import UserError
+from src.system.errors import UserError
 
 schema.register()
 naming.register()

@@ -26,9 +26,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from src import downstream
-from src.errors import UserError
-from src.files import as_bytes, print_any_name, write
 from src.page.render import render
+from src.system.errors import UserError
+from src.system.files import as_bytes, print_any_name, write
 from src.table import figure, text
 from src.table.collect import collect
 from src.table.table import Table, tabulate

@@ -10,7 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from src import launch, run_metrics, runs
-from src.errors import UserError
+from src.system.errors import UserError
+from src.system.ranks import is_first, say
 
 CHECKPOINTS = (runs.CHECKPOINT, runs.PREVIOUS)
 EXTENDED = "extended_from"
@@ -113,7 +114,7 @@ def finished(folder: Path, epochs: int | None = None) -> dict[str, float] | None
     metrics, protocol = run_metrics.load(folder)
     if epochs is not None and protocol.get("epochs", epochs) < epochs:
         return None
-    launch.say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
+    say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
     return metrics
 
 
@@ -124,7 +125,7 @@ def checkpoint(folder: Path) -> Path | None:
 
     Raises UserError if a checkpoint cannot be read, or if none of them is whole.
     """
-    if launch.is_first():
+    if is_first():
         for path in folder.rglob(".*.part"):  # whoever wrote them was killed
             path.unlink(missing_ok=True)
     wrong: list[str] = []
@@ -133,12 +134,12 @@ def checkpoint(folder: Path) -> Path | None:
         found = _batches(path)
         if isinstance(found, int):
             if wrong:
-                launch.say(f"{'; '.join(wrong)}; going on from {path}, after batch {found}")
+                say(f"{'; '.join(wrong)}; going on from {path}, after batch {found}")
             return path
         wrong.append(found)
     if begun(folder) or (folder / runs.WEIGHTS).exists():
         raise UserError(f"{'; '.join(wrong)}; nothing to continue from, start a new run")
-    launch.say(f"{folder}: stopped before its first checkpoint; starting from the beginning")
+    say(f"{folder}: stopped before its first checkpoint; starting from the beginning")
     return None
 
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from src.errors import UserError
 from src.run_files import LOGS
+from src.system.errors import UserError
 
 _AXES = ("epoch", "step")
 

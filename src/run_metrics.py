@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
-from src.files import write
 from src.run_files import METRICS
+from src.system.errors import UserError
+from src.system.files import write
 
 
 def save(folder: Path, metrics: Mapping[str, float], protocol: Mapping[str, object]) -> None:

@@ -8,7 +8,6 @@ if __name__ == "__main__":
 
     raise SystemExit(main())  # before the imports below, which take seconds and which a list does not need
 
-import hashlib
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -25,8 +24,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from src import run_files, settings
-from src.errors import UserError, did_you_mean
-from src.files import write
+from src.system.errors import UserError, did_you_mean
+from src.system.files import write
 
 CONFIG, WEIGHTS, METRICS = run_files.CONFIG, run_files.WEIGHTS, run_files.METRICS
 CHECKPOINT, PREVIOUS = run_files.CHECKPOINT, run_files.PREVIOUS
@@ -184,12 +183,6 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         if not tensor.isfinite().all():
             raise UserError(f"{path}: {name} holds NaN or infinity, so its training failed; name another run")
     return tensors
-
-
-def sha256(path: Path) -> str:
-    """Of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 FAR = 1.5
 """Times a frame may be higher than those of the training, or lower, before a word is said."""

@@ -33,15 +33,15 @@ from src import (
     schema,
     segmenter_runs,
 )
-from src.arithmetic import arithmetic
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.command import entry
-from src.commit import git_commit
 from src.data.labelled import Frame, digest, labelled_set
 from src.data.labelled_data import LabelledData, check_readable, read_labelled
-from src.errors import UserError
 from src.metrics import confusion
 from src.modules.segmentation import Segmentation
+from src.system.commit import git_commit
+from src.system.device import arithmetic
+from src.system.errors import UserError
 
 FREE_ON_RESUME = {key: (key,) for key in ("train", "test", "trainer.accelerator", "data.num_workers")}
 

@@ -12,9 +12,9 @@ from src import runs
 from src.data.images import Pixels
 from src.data.joint_transforms import JointTransforms
 from src.data.labels import LabelTable
-from src.errors import UserError
-from src.files import write
 from src.segmenters.segmenter import Segmenter
+from src.system.errors import UserError
+from src.system.files import write
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from src.errors import UserError, did_you_mean
+from src.system.errors import UserError, did_you_mean
 
 _SCALARS: dict[Any, str] = {
     int: "a whole number",

@@ -19,7 +19,6 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from src import downstream, resuming, run_metrics, runs, schema
-from src.accelerator import device
 from src.callbacks.checkpoint import Interrupted
 from src.command import entry
 from src.data.colour_transfer import transfer_colours
@@ -29,10 +28,12 @@ from src.data.layouts import Domains
 from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell, Study
-from src.errors import UserError
 from src.naming import file_name
 from src.scale import Scale
 from src.segment import FREE_ON_RESUME, segment
+from src.system.device import device
+from src.system.errors import UserError
+from src.system.files import sha256
 from src.training_set import Job, domains, write_set
 from src.weights import load
 from src.whole_frames import translate
@@ -123,10 +124,10 @@ def _sets(
         saved = runs.load_config(run)
         variant = str(saved.get("variant", run.name))
         # a run may come from a stranger, and its variant must not lead out of the folder
-        name = f"{file_name(variant)}-{runs.sha256(run / runs.WEIGHTS)[:8]}"
+        name = f"{file_name(variant)}-{sha256(run / runs.WEIGHTS)[:8]}"
         recipe = {
             "made_by": "translation",
-            "weights_sha256": runs.sha256(run / runs.WEIGHTS),
+            "weights_sha256": sha256(run / runs.WEIGHTS),
             "average": str(config.average),
         }
 

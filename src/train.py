@@ -22,7 +22,6 @@ from rich.table import Table
 from torch import nn
 
 from src import costs, fitting, launch, limits, naming, resuming, run_files, run_metrics, runs, schema
-from src.arithmetic import arithmetic
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
@@ -30,11 +29,8 @@ from src.callbacks.initial_weights import InitialWeights
 from src.callbacks.reach import Reach
 from src.callbacks.scores import EpochScores
 from src.command import entry
-from src.commit import git_commit
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
-from src.errors import UserError
-from src.files import write
 from src.methods.base import Method
 from src.methods.parts import parameters_by_part
 from src.metrics.direction import better
@@ -42,6 +38,11 @@ from src.modules.schedule import extension
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
+from src.system.commit import git_commit
+from src.system.device import arithmetic
+from src.system.errors import UserError
+from src.system.files import write
+from src.system.ranks import is_first, say
 from src.tracking.run import log_scores
 from src.tracking.session import finished
 from src.validation import Validation
@@ -87,7 +88,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if not resume:
         resuming.refuse_second_run(folder)
     elif (scores_then := resuming.finished(folder, config.trainer.max_epochs)) is not None:
-        if launch.is_first():
+        if is_first():
             print(json.dumps({"run": str(folder), **scores_then}))
         return next(iter(scores_then.values()), math.nan)
     else:
@@ -101,7 +102,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     method = runs.build_method(config)
     initial = InitialWeights()
     if start is None and config.method.get(runs.INIT_FROM) is not None:
-        launch.say(initial.take(method, Path(config.method[runs.INIT_FROM])))
+        say(initial.take(method, Path(config.method[runs.INIT_FROM])))
     if start is None and _aligns(method):
         method.fit_colours(*data.colours)
     _demand_room(method, data.transforms.height, data.transforms.width)

@@ -16,8 +16,8 @@ from src import runs
 from src.data.images import demand_apart, read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usable_frames
 from src.data.layouts import Domains
-from src.errors import UserError, did_you_mean
-from src.files import write
+from src.system.errors import UserError, did_you_mean
+from src.system.files import sha256, write
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ def write_set(
             raise UserError(f"output={output}: lies inside the source, {folder}; name a folder outside it")
     images = {frame: output / _below(frame.image, frame, suffix=".png" if make else None) for frame in frames}
     demand_apart((frame.image, target) for frame, target in images.items())
-    sources = {_below(frame.image, frame): runs.sha256(frame.image) for frame in _bar(frames, "hashing the source")}
+    sources = {_below(frame.image, frame): sha256(frame.image) for frame in _bar(frames, "hashing the source")}
     identity = {"recipe": dict(recipe), "sources": sources}
     known = _open(output, identity)
     try:
@@ -107,10 +107,10 @@ def write_set(
         for frame in frames:
             for companion in frame.companions:
                 target = output / _below(companion, frame)
-                if not target.is_file() or runs.sha256(target) != runs.sha256(companion):
+                if not target.is_file() or sha256(target) != sha256(companion):
                     _place(companion, target)
         written = [path for frame in frames for path in (images[frame], *_companions(frame, output))]
-        files = {path.relative_to(output).as_posix(): runs.sha256(path) for path in _bar(written, "hashing")}
+        files = {path.relative_to(output).as_posix(): sha256(path) for path in _bar(written, "hashing")}
         write(output / MANIFEST, (json.dumps({**identity, "files": files}, indent=1) + "\n").encode())
         (output / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
@@ -145,7 +145,7 @@ def _intact(frame: Frame, target: Path, known: Mapping[str, str]) -> bool:
     if not target.is_file():
         return False
     if str(target) in known:
-        return runs.sha256(target) == known[str(target)]
+        return sha256(target) == known[str(target)]
     try:
         return read_image(target).shape == read_image(frame.image).shape
     except UserError:

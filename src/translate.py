@@ -21,14 +21,15 @@ from typing import Any
 from torch import nn
 
 from src import runs, schema
-from src.accelerator import device
 from src.command import entry
 from src.data.images import read_image
 from src.data.sixteen_bits import WHITE, demand_white, white_of
-from src.errors import UserError
 from src.frame_jobs import is_video, plan
 from src.made import Made
 from src.scale import Scale
+from src.system.device import device
+from src.system.errors import UserError
+from src.system.files import sha256
 from src.training_set import source_frames, write_set
 from src.video.translation import translate_video
 from src.weights import load
@@ -56,7 +57,7 @@ def translator(config: schema.TranslateConfig) -> tuple[nn.Module, dict[str, Any
     Raises UserError if not exactly one of run and weights is named, or it holds no translator.
     """
     network = load.translator(config.run, config.weights, average=config.average, accelerator=config.accelerator)
-    made_by = {"weights_sha256": runs.sha256(load.source(config.run, config.weights)), "average": config.average}
+    made_by = {"weights_sha256": sha256(load.source(config.run, config.weights)), "average": config.average}
     white = _white(config)
     if white != WHITE:
         made_by |= {"white": white}

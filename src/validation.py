@@ -17,16 +17,15 @@ from src.data.images import Pixels, demand_apart, read_image, reading, write_ima
 from src.data.scored_masks import ScoredMasks
 from src.data.transforms import to_pixels, to_tensor
 from src.data.unpaired import in_random_order
-from src.errors import UserError
 from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.image_set import ImageSet, to_bytes
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
-from src.metrics.shards import from_first, rank, ranks, share, to_first
 from src.metrics.sharpness import laplacian_deviation
 from src.networks.any_size import translate_images
 from src.networks.colour import ColourAlignment
-from src.ranks import shared_failure
+from src.system.errors import UserError
+from src.system.ranks import from_first, rank, ranks, share, shared_failure, to_first
 
 OWN = 16
 """Frames a domain whose sharpness is measured at their own size."""

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from src.data.images import Pixels, Read, encoded, read_image
 from src.data.transforms import resize, to_pixels
-from src.errors import UserError
-from src.files import write
 from src.networks.any_size import BATCH, MEMORY_LIMIT, translate_images
 from src.scale import Scale
+from src.system.errors import UserError
+from src.system.files import write
 
 THREADS = 4
 """Readers, and as many writers."""

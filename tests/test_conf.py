@@ -10,7 +10,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from src import runs
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
 from tests.labelled import composed
 
@@ -238,7 +238,7 @@ def test_an_unknown_key_is_refused():
         "os.system",
         "subprocess.Popen",
         "builtins.eval",
-        "src.commit.subprocess.Popen",
+        "src.system.commit.subprocess.Popen",
         "src.runs.os.system",
         "src.nowhere.X",
     ],

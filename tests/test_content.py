@@ -15,10 +15,10 @@ from src.content import content, judge_all
 from src.data.images import read_image
 from src.data.labels import LabelTable
 from src.data.transforms import Transforms
-from src.errors import UserError
 from src.metrics import confusion
 from src.pictures import outlines
 from src.segment import segment
+from src.system.errors import UserError
 from tests.labelled import SMALL, composed, streets, translator
 
 SKY, TREE = (0, 0, 255), (0, 255, 0)

@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from src.dashboard import dashboard
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import CONF
 
 SCORES = ["fid", "is", "kid", "swd_std"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from src.downstream import RAW, REAL, Cell, Study, latex, load, markdown, save, table_csv, tabulate
-from src.errors import UserError
+from src.system.errors import UserError
 
 KEPT = Path(__file__).resolve().parent.parent / "experiments" / "streets_downstream"
 

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 
 from src import runs
 from src.callbacks.checkpoint import REQUEUE, Interrupted
-from src.errors import UserError
+from src.system.errors import UserError
 from src.train import train
 from tests.conftest import CONF, TINY
 from tests.faults import differences

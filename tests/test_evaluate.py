@@ -15,8 +15,8 @@ from PIL import Image
 from torch_fidelity import calculate_metrics
 
 from src import schema
-from src.errors import UserError
 from src.evaluate import evaluate
+from src.system.errors import UserError
 from tests.conftest import CONF
 
 

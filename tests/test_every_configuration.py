@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 
-from src.errors import UserError
 from src.networks.generator import TAPS
+from src.system.errors import UserError
 from src.train import train
 from tests.conftest import ATTENTIONS, SELECTIONS, config
 

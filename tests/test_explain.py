@@ -10,9 +10,9 @@ from PIL import Image
 
 from src import explain, runs
 from src.data.images import read_image
-from src.errors import UserError
 from src.networks.inside import inside
 from src.pictures.score_maps import Explained
+from src.system.errors import UserError
 from src.train import train
 from tests.conftest import TINY, config
 from tests.frames import write_frames

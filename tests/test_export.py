@@ -20,9 +20,10 @@ from safetensors.torch import load_file, save_file
 from src import export as export_module
 from src import run_metrics, runs
 from src.data.images import read_image
-from src.errors import UserError
 from src.export import export
 from src.networks.generator import Generator
+from src.system.errors import UserError
+from src.system.files import sha256
 from src.translate import chosen
 from src.weights import load, onnx_file
 from tests import labelled
@@ -106,7 +107,7 @@ def test_a_file_says_what_it_is(exported: tuple[Path, Path]):
     assert facts["data"] == "streets"
     assert facts["data_digest"] == "5cce68a6"
     assert facts["weights"] == "average over training"
-    assert facts["weights_sha256"] == runs.sha256(run / "weights.safetensors")
+    assert facts["weights_sha256"] == sha256(run / "weights.safetensors")
     assert "[-1, 1]" in facts["input"]
     assert "RGB" in facts["input"]
     assert "multiples of 4" in facts["sizes"]
@@ -154,7 +155,7 @@ def test_a_labelled_set_is_translated_with_a_file_and_a_named_data_set(tiny: Pat
         chosen(composed("translate", *own))
     chosen(composed("translate", *own, "data=streets", f"data.root={tmp_path}/data"))
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
-    assert manifest["recipe"]["weights_sha256"] == runs.sha256(Path(str(path)))
+    assert manifest["recipe"]["weights_sha256"] == sha256(Path(str(path)))
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from src.errors import UserError
 from src.frame_jobs import plan
+from src.system.errors import UserError
 
 FILES = [
     "drives/one/front_1.png",

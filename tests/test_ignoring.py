@@ -13,7 +13,7 @@ from torch import nn
 from src import runs
 from src.callbacks.checkpoint import Interrupted
 from src.data.images import read_image, write_image
-from src.errors import UserError
+from src.system.errors import UserError
 from src.train import train
 from src.validation import Validation
 from tests.conftest import TINY, config, cut

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from src import run_metrics, runs
 from src.callbacks.checkpoint import Interrupted
 from src.callbacks.initial_weights import take_weights
-from src.errors import UserError
 from src.export import export
 from src.modules.average import WeightAverage
+from src.system.errors import UserError
 from src.train import train
 from tests import labelled
 from tests.conftest import TINY, config

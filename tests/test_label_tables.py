@@ -9,8 +9,8 @@ from PIL import Image
 
 from src.data.labelled import labelled_set
 from src.data.labels import LabelTable
-from src.errors import UserError
 from src.label_tables import demand_own, fitting, other_table, tables
+from src.system.errors import UserError
 
 TRAIN_IDS = (0, 2, 8, 10, 13, 255)
 """Road, building, vegetation, sky, car, void; as label ids, 8 is sidewalk, 13 fence, and the others are void."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import UserError
 from src.made import MANIFEST, Made
-from src.runs import sha256
+from src.system.errors import UserError
+from src.system.files import sha256
 
 OURS = {"weights_sha256": "a", "average": True}
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from src import fitting, runs, train
 from src.callbacks.checkpoint import Interrupted
-from src.errors import UserError
+from src.system.errors import UserError
 from tests import fake_slurm, frames, two_ranks
 from tests.conftest import ATTENTIONS, CONF, TINY, config
 

@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from src import report
-from src.errors import UserError
 from src.report import main
+from src.system.errors import UserError
 from src.table.table import REFERENCES
 from tests.conftest import CONF, TINY
 from tests.table.folders import write_run

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src import resuming, runs
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
-from src.errors import UserError
+from src.system.errors import UserError
 from src.table.collect import collect
 from src.table.table import tabulate
 from src.train import train

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from src import run_logs
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def write(folder: Path, version: int, text: str) -> None:

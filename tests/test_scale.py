@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from src import whole_frames
 from src.data.images import Pixels, read_image
-from src.errors import UserError
 from src.export import export
 from src.scale import Scale
+from src.system.errors import UserError
 from src.translate import chosen
 from src.video.film import Film
 from src.video.translation import translate_video

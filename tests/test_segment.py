@@ -18,9 +18,9 @@ from src import runs, segmenter_runs
 from src.callbacks.checkpoint import Interrupted
 from src.data.labelled import labelled_set
 from src.data.labels import IGNORE
-from src.errors import UserError
 from src.modules.schedule import polynomial_decay
 from src.segment import segment
+from src.system.errors import UserError
 from tests.bad_inputs.refusal import run
 from tests.conftest import CONF
 from tests.labelled import SMALL, composed, streets, write_pair

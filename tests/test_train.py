@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from src import runs
 from src.callbacks import checkpoint
 from src.callbacks.checkpoint import Interrupted
-from src.errors import UserError
+from src.system.errors import UserError
 from src.train import train
 from tests.bad_inputs import refusal
 from tests.conftest import CONF, TINY, config

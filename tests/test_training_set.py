@@ -11,7 +11,7 @@ import pytest
 
 from src.data.images import read_image, write_image
 from src.data.labelled import MANIFEST, UNFINISHED, labelled_set, labels_of
-from src.errors import UserError
+from src.system.errors import UserError
 from src.training_set import Job, source_frames, write_set
 from tests.labelled import composed, streets, write_pair
 

@@ -14,13 +14,13 @@ from PIL import Image
 from src import runs
 from src.data.images import read_image
 from src.data.transforms import to_pixels, to_tensor
-from src.errors import UserError
 from src.frame_jobs import plan
 from src.made import MANIFEST
 from src.modules.average import WeightAverage
 from src.networks import any_size, strips
 from src.networks.any_size import BATCH, translate_images
 from src.networks.generator import Generator
+from src.system.errors import UserError
 from src.translate import chosen, main
 from src.whole_frames import translate as translate_files
 from tests import labelled

@@ -15,8 +15,8 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 from tqdm import tqdm
 
-from src import ranks
-from src.errors import UserError
+from src.system.errors import UserError
+from src.system.ranks import any_rank
 
 REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)
 """What SLURM sends ahead of a time limit or a preemption, where the job asked for it."""
@@ -89,7 +89,7 @@ class LastCheckpoint(Checkpoint):
         if trainer.is_last_batch or (batch_idx + 1) % self.accumulate:
             return
         # the signal reaches ranks at different steps, or one of them alone; they must stop after the same one
-        asked = ranks.any_rank(self._asked is not None)
+        asked = any_rank(self._asked is not None)
         if asked or (batch_idx + 1) % self.every_n_batches == 0:
             self._save(trainer, pl_module)
         if asked:
@@ -98,7 +98,7 @@ class LastCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after the module's own hook, which steps the schedules: Lightning calls checkpoints last."""
         self._save(trainer, pl_module)
-        if ranks.any_rank(self._asked is not None):
+        if any_rank(self._asked is not None):
             self._stop(trainer, pl_module)
 
     def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -109,7 +109,7 @@ class LastCheckpoint(Checkpoint):
         batches = _batches(pl_module)
         # the ranks may have been asked by different signals; one that can bring the job back counts most
         for number in (*REQUEUE, signal.SIGINT):
-            if ranks.any_rank(self._asked == number):
+            if any_rank(self._asked == number):
                 raise Interrupted(batches, number)
         if not _in_slurm() or self._warned:
             raise Interrupted(batches, signal.SIGTERM)

@@ -7,8 +7,9 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from src import runs
-from src.errors import UserError
 from src.networks.generator import Architecture, Generator
+from src.system.errors import UserError
+from src.system.files import sha256
 from src.weights import load, tensors_file
 
 _ATTENTION = "H.attention."
@@ -29,7 +30,7 @@ class InitialWeights(Callback):
         """
         path = source / runs.WEIGHTS if source.is_dir() else source
         line = take_weights(method, path)
-        self._sha256 = runs.sha256(path)
+        self._sha256 = sha256(path)
         return line
 
     def protocol(self) -> dict[str, object]:

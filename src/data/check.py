@@ -25,7 +25,7 @@ from src.data.ignore import ignore_masks
 from src.data.labels import LabelTable
 from src.data.sixteen_bits import white_of
 from src.data.survey import Finding, duplicates, orphans, summary, survey
-from src.errors import UserError
+from src.system.errors import UserError
 from src.training_set import domains
 
 SHOWN = 10

@@ -13,7 +13,7 @@ from torch import Tensor
 from src.data.images import Pixels
 from src.data.labels import ClassMap
 from src.data.transforms import LARGEST, resize, to_tensor
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 class JointTransforms:

@@ -20,7 +20,7 @@ from src.data.labels import ClassMap, LabelTable, demand_ids
 from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.sixteen_bits import WHITE, demand_white
 from src.data.unpaired import Draw, Draws, in_random_order
-from src.errors import UserError
+from src.system.errors import UserError
 
 THREADS = 8  # a disk across the network answers several at a time
 LOOKED_AT = 16

@@ -20,10 +20,10 @@ from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
-from src.errors import UserError
-from src.files import print_any_name
 from src.inventory import removal
 from src.inventory.survey import Run, describe, find
+from src.system.errors import UserError
+from src.system.files import print_any_name
 
 OUTPUTS = Path("outputs")
 LEAST_WIDTH = 105

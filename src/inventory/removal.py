@@ -9,8 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from src import run_files
-from src.errors import UserError, did_you_mean, unwritable
 from src.inventory.survey import Run, config_of, describe, find
+from src.system.errors import UserError, did_you_mean, unwritable
 
 
 @dataclass(frozen=True)

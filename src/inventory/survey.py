@@ -13,8 +13,8 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 
 from src import run_logs, run_metrics
-from src.errors import UserError
 from src.run_files import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS
+from src.system.errors import UserError
 
 State = Literal["finished", "running", "stopped", "broken"]
 

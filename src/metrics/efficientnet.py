@@ -14,8 +14,8 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from src.errors import UserError
 from src.metrics.extractor import Embedding
+from src.system.errors import UserError
 
 
 class _EfficientNetLite(nn.Module):

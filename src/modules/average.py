@@ -6,7 +6,7 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 class WeightAverage(nn.Module):

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 
-from src.errors import UserError
 from src.methods.base import Batch
+from src.system.errors import UserError
 
 WARM_UP = 3
 """Steps run as they are before one is recorded: libraries choose their kernels, optimisers make their state."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 NEVER = torch.iinfo(torch.int64).max
 

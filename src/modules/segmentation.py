@@ -13,10 +13,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from src.data.labelled_data import LabelledSample
 from src.data.labels import IGNORE
-from src.errors import UserError
 from src.modules.finite import FiniteTerms, demand_finite
 from src.modules.log_interval import log_interval
 from src.modules.schedule import polynomial_decay
+from src.system.errors import UserError
 
 
 class Segmentation(LightningModule):

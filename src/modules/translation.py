@@ -12,7 +12,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from src.data.unpaired import Sample
-from src.errors import UserError
 from src.methods.base import Batch, Method
 from src.modules.average import WeightAverage
 from src.modules.cuda_graph import CudaGraph, rates_on_device
@@ -20,6 +19,7 @@ from src.modules.finite import FiniteTerms, demand_finite
 from src.modules.log_interval import log_interval
 from src.modules.places import Places, places_of, spread
 from src.modules.schedule import linear_decay, restart, steps
+from src.system.errors import UserError
 
 
 class Translation(LightningModule):

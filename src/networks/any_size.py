@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from src.errors import UserError
 from src.networks.generator import STRIDE, Generator
 from src.networks.strips import strips_pay, translate_in_strips, whole_bytes, working_bytes
+from src.system.errors import UserError
 
 BATCH = 8
 """Images of one size that are computed together, if they fit."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from src import run_logs
-from src.errors import UserError
 from src.networks.generator import TAPS
 from src.page.charts import Line, over_epochs
+from src.system.errors import UserError
 from src.table.columns import headlines
 from src.table.rows import Row
 

@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from src.data.images import Pixels, read_image
-from src.errors import UserError
 from src.page import charts
 from src.page.charts import Strip, key, span, strip
 from src.page.commands import commands
@@ -18,6 +17,7 @@ from src.page.curves import curves
 from src.page.frames import Frame, frames
 from src.page.pictures import BUDGET, Picture, encoded
 from src.run_files import CONTENT_PICTURE, IMAGES
+from src.system.errors import UserError
 from src.table import protocol, text
 from src.table.collect import Collection, Run
 from src.table.columns import Column

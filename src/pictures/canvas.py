@@ -5,7 +5,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from src.data.images import Pixels
-from src.files import as_bytes
+from src.system.files import as_bytes
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from src.errors import UserError
 from src.schema.reading import (
     CheckConfig,
     ContentConfig,
@@ -21,6 +20,7 @@ from src.schema.reading import (
     TranslateConfig,
 )
 from src.schema.training import SegmentConfig, TrainConfig
+from src.system.errors import UserError
 
 __all__ = [
     "CheckConfig",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 STRIDE = 32
 """Every encoder halves the image up to five times."""

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from src import costs, run_metrics, runs
-from src.errors import UserError
+from src.system.errors import UserError
 
 SWEEP = "multirun.yaml"  # Hydra leaves it in the folder of a sweep
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from src.errors import UserError
+from src.system.errors import UserError
 from src.table.collect import Run
 
 # what a run has of its own; the table gives it a place elsewhere

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from src.errors import UserError
+from src.system.errors import UserError
 from src.table.collect import Run
 
 BASE = "cut"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from src.errors import UserError
+from src.system.errors import UserError
 from src.table import protocol
 from src.table.collect import Collection, Run
 from src.table.columns import Column, columns

@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 
 from src import runs
 from src.data.images import Pixels
-from src.errors import one_of
-from src.files import write
 from src.metrics.direction import better
+from src.system.errors import one_of
+from src.system.files import write
 from src.tracking.session import MODES, in_one_line, package, say, start
 from src.tracking.table import log_table, score_rows
 

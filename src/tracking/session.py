@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 if TYPE_CHECKING:
     from wandb import Run

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from src.data.images import LARGEST, Pixels
-from src.errors import UserError
+from src.system.errors import UserError
 from src.video.pyav import av
 from src.video.whole import lacks_its_end
 

@@ -12,10 +12,10 @@ from torch import nn
 from tqdm import tqdm
 
 from src.data.images import Pixels
-from src.errors import UserError, unwritable
 from src.networks.any_size import MEMORY_LIMIT
-from src.runs import sha256
 from src.scale import Scale
+from src.system.errors import UserError, unwritable
+from src.system.files import sha256
 from src.video.film import Film, Picture
 from src.video.flicker import Flicker
 from src.video.writing import Writer

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from src.data.images import Pixels
-from src.errors import UserError
+from src.system.errors import UserError
 from src.video.film import ACCURATE, BT709, Film
 from src.video.names import KEPT
 from src.video.pyav import av

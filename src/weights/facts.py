@@ -9,10 +9,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from src import run_metrics, runs
-from src.commit import git_commit
 from src.data.sixteen_bits import WHITE, white_of
-from src.errors import UserError
 from src.networks.generator import STRIDE, Architecture, Generator
+from src.system.commit import git_commit
+from src.system.errors import UserError
+from src.system.files import sha256
 
 MADE_BY = "attention-cut, python -m src.export"
 RANGE = "[-1, 1]"
@@ -62,7 +63,7 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
         "what": f"image-to-image translator x -> y, a ResNet generator ({config.get('variant', 'unknown')})",
         "architecture": json.dumps(network.architecture._asdict()),
         "weights": "average over training" if average else "last step",
-        "weights_sha256": runs.sha256(folder / runs.WEIGHTS),
+        "weights_sha256": sha256(folder / runs.WEIGHTS),
         "input": f"images [B, 3, H, W], float32, RGB, values in {RANGE}",
         "output": f"images of the same shape, RGB, values in {RANGE}",
         "sizes": f"H and W multiples of {STRIDE}, at least {2 * STRIDE}; src.translate repeats the border up to one "

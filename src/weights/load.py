@@ -5,8 +5,8 @@ from pathlib import Path
 from torch import nn
 
 from src import runs
-from src.errors import UserError, did_you_mean
 from src.networks.generator import Generator
+from src.system.errors import UserError, did_you_mean
 from src.weights import facts, onnx_file, released_file, tensors_file, torchscript_file
 
 SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth")

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from src.errors import UserError
 from src.networks.generator import Generator
+from src.system.errors import UserError
 from src.weights import facts as facts_of
 from src.weights import onnx_graph
 

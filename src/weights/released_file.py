@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from src.errors import UserError
 from src.networks.generator import Generator, restore
 from src.networks.released import from_released
+from src.system.errors import UserError
 
 
 def read(path: Path) -> Generator:

@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from src import runs
-from src.errors import UserError
 from src.networks.generator import Generator, restore
+from src.system.errors import UserError
 from src.weights import facts as facts_of
 
 

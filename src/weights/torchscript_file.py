@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from src.errors import UserError
 from src.networks.generator import Generator, blank, restore
+from src.system.errors import UserError
 from src.weights import facts as facts_of
 
 FACTS = "attention-cut.json"

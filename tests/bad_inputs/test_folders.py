@@ -11,7 +11,7 @@ from shutil import copyfile, copytree
 import pytest
 from PIL import Image
 
-from src.files import write
+from src.system.files import write
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
 from tests.conftest import TINY

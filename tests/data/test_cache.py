@@ -18,7 +18,7 @@ from src.data.cache import FrameCache
 from src.data.datamodule import UnpairedData
 from src.data.images import read_image
 from src.data.transforms import Fit, Transforms
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import CONF, config
 
 

@@ -12,7 +12,7 @@ from src.data.datamodule import UnpairedData
 from src.data.ignore import IgnoreMasks
 from src.data.images import write_image
 from src.data.scored_masks import ScoredMasks
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import config
 
 HOOD = np.zeros((40, 56), np.uint8)

@@ -11,7 +11,7 @@ from src.data.joint_transforms import JointTransforms
 from src.data.labelled import labels_of
 from src.data.labelled_data import LabelledImages, read_labelled
 from src.data.labels import IGNORE
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.data.test_labels import table
 from tests.labelled import write_pair
 

@@ -11,7 +11,7 @@ from PIL import Image
 from src import runs
 from src.data.labels import IGNORE, LabelTable
 from src.data.streets.classes import COLOURS, palette
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import CONF
 
 CAMVID = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "cyclist"]

@@ -12,7 +12,7 @@ from src.data.datamodule import UnpairedData, spaced
 from src.data.layouts import Domains
 from src.data.transforms import Transforms
 from src.data.unpaired import Draws, UnpairedImages, sample_key
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import config
 
 

@@ -12,7 +12,7 @@ from src.data.labelled import labelled_set
 from src.data.layouts import Domains, gta2cityscapes
 from src.data.streets import write
 from src.data.usable import announce, listing, usable
-from src.errors import UserError
+from src.system.errors import UserError
 from src.train import train
 from tests.conftest import TINY, config
 

@@ -12,10 +12,10 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 
 from src import runs
-from src.errors import UserError
 from src.inventory.command import main
 from src.inventory.survey import describe, find
 from src.run_files import LOCK
+from src.system.errors import UserError
 from tests import labelled
 from tests.conftest import CONF, config
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from src.errors import UserError
 from src.modules.average import WeightAverage
+from src.system.errors import UserError
 
 
 def test_follows_the_recurrence_with_its_ramp():

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from src import runs
-from src.errors import UserError
 from src.methods.base import Batch
 from src.modules.cuda_graph import WARM_UP, CudaGraph
 from src.modules.translation import Translation
+from src.system.errors import UserError
 from tests.conftest import ATTENTIONS, TINY, batch, config, cut
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from src.errors import UserError
 from src.modules.finite import FiniteTerms, demand_finite
+from src.system.errors import UserError
 
 NAN, INF = float("nan"), float("inf")
 

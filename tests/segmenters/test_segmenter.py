@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from src.errors import UserError
 from src.segmenters.segmenter import Segmenter
+from src.system.errors import UserError
 
 
 @pytest.mark.parametrize("architecture", ["unet", "deeplabv3plus"])

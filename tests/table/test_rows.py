@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from src.errors import UserError
+from src.system.errors import UserError
 from src.table.collect import collect
 from src.table.rows import Row, base_of, pooled
 from tests.table.folders import write_run

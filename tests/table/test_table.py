@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.errors import UserError
+from src.system.errors import UserError
 from src.table import figure, text
 from src.table.collect import collect
 from src.table.published import QUOTED

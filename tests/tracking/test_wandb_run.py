@@ -14,8 +14,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from src.callbacks.checkpoint import Interrupted
-from src.errors import UserError
 from src.metrics.direction import better
+from src.system.errors import UserError
 from src.tracking import session, table
 from src.tracking.run import WandbRun, _define_score
 from src.train import train

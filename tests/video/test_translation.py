@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import nn
 
-from src.errors import UserError
 from src.networks.any_size import BATCH
+from src.system.errors import UserError
 from src.video import film as film_module
 from src.video import translation
 from src.video.film import Film, Picture, upright

@@ -1,8 +1,8 @@
-"""The device a command computes on."""
+"""The device a command computes on, and what the last bits of a result follow from beside seed, data and code."""
 
 import torch
 
-from src.errors import UserError, did_you_mean
+from src.system.errors import UserError, did_you_mean
 
 
 def device(accelerator: str) -> torch.device:
@@ -16,3 +16,17 @@ def device(accelerator: str) -> torch.device:
         near = "" if accelerator in there else did_you_mean(accelerator, [*there, "auto"])
         raise UserError(f"accelerator={accelerator}: not to be had here; use auto, {usable}{near}")
     return torch.device(accelerator)
+
+
+def arithmetic(where: torch.device) -> str:
+    """PyTorch's version, the device and, of a CPU, its kind of instructions and the threads that share a sum.
+
+    Args:
+        where: the device of the networks.
+    """
+    if where.type == "cuda":
+        device = f"{torch.cuda.get_device_name(where)}, CUDA {torch.version.cuda}"
+    else:
+        kind = torch.backends.cpu.get_cpu_capability() if where.type == "cpu" else ""
+        device = " ".join([*filter(None, [where.type, kind]), f"x{torch.get_num_threads()}"])
+    return f"torch {torch.__version__}, {device}"

@@ -7,7 +7,8 @@ import torch
 from torch import distributed as dist
 from torch import multiprocessing
 
-from src.metrics import shards
+from src.system import ranks as module
+from src.system.ranks import share, to_first
 from tests.metrics.test_image_scores import CPU, gather, images, scores, written
 from tests.metrics.test_image_scores import read as read_image
 
@@ -17,11 +18,11 @@ COUNTS = (7, 4, 3)
 @pytest.mark.parametrize("count", [1, 2, 7, 8])
 @pytest.mark.parametrize("ranks", [1, 2, 3, 8])
 def test_every_image_has_its_rank_and_shares_are_equally_large(count: int, ranks: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(shards, "ranks", lambda: ranks)
+    monkeypatch.setattr(module, "ranks", lambda: ranks)
     taken = []
     for number in range(ranks):
-        monkeypatch.setattr(shards, "rank", lambda number=number: number)
-        taken.append(shards.share(count))
+        monkeypatch.setattr(module, "rank", lambda number=number: number)
+        taken.append(share(count))
     assert len({len(own) for own in taken}) == 1
     # as `join` puts them together: step by step, rank after rank
     assert [own[step] for step in range(len(taken[0])) for own in taken][:count] == list(range(count))
@@ -35,12 +36,12 @@ def work(number: int, folder: str) -> None:
         sets = []
         for seed, count in enumerate(COUNTS):
             whole = images(count, seed)
-            sets.append(found.gather([whole[i] for i in shards.share(count)], count, CPU))
+            sets.append(found.gather([whole[i] for i in share(count)], count, CPU))
         files = sorted(Path(f"{folder}/images").iterdir())
         for _ in range(2):
             kept = found.gather_files(files, read_image, CPU, name="real", preparation="whole")
         result = [found(sets[0], other, CPU) for other in (*sets[1:], kept)]
-        pieces = shards.to_first(f"of {number}")
+        pieces = to_first(f"of {number}")
         torch.save({"scores": result, "pieces": pieces, "seen": len(found.extractor.seen)}, f"{folder}/{number}.pt")
     finally:
         dist.destroy_process_group()

@@ -26,7 +26,7 @@ class UserError(ValueError):
 
 def one_line(error: UserError) -> str:
     """The message alone: a process that reads images wraps it in its own traceback, whose last line is ours."""
-    return str(error).strip().splitlines()[-1].removeprefix("src.errors.UserError: ")
+    return str(error).strip().splitlines()[-1].removeprefix("src.system.errors.UserError: ")
 
 
 def did_you_mean(name: object, choices: Iterable[object]) -> str:

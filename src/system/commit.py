@@ -6,7 +6,7 @@ from pathlib import Path
 
 def git_commit() -> str:
     """Commit of this package's source, "-dirty" if tracked files differ from it; "unknown" outside a checkout."""
-    source = Path(__file__).resolve().parent
+    source = Path(__file__).resolve().parent.parent
 
     def git(*arguments: str) -> str:
         done = subprocess.run(["git", "-C", str(source), *arguments], capture_output=True, text=True, check=True)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.arithmetic import arithmetic
+from src.system.device import arithmetic
 
 
 def test_a_cpu_is_told_with_its_instructions_and_threads():

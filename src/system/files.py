@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import hashlib
 import io
 import os
 import sys
@@ -33,3 +34,9 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
