@@ -3,7 +3,7 @@
 python -m src.content run=outputs/<run> judge=outputs/segment/<run>
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("content")  # before the imports below, which take seconds
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src import label_tables, run_metrics, runs, schema, segmenter_runs
-from src.command import entry
+from src import label_tables, run_metrics, runs, segmenter_runs
+from src.config import schema
 from src.data.images import read_image, write_image
 from src.data.labelled import expected_frame, labels_of, usable_frames
 from src.data.labelled_data import read_labelled

@@ -6,8 +6,8 @@ python -m src.dashboard entity=my-team
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from src import schema
-from src.command import entry
+from src.config import schema
+from src.config.command import entry
 from src.metrics.direction import better
 from src.system.errors import UserError, did_you_mean
 

@@ -4,7 +4,7 @@ python -m src.explain run=outputs/<run> input=frames/ output=out/
 python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=out/      its attentions side by side
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("explain")  # before the imports below, which take seconds
@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src import run_logs, runs, schema
-from src.command import entry
+from src import run_logs, runs
+from src.config import schema
 from src.data.images import read_image, write_image
 from src.data.sixteen_bits import white_of
 from src.data.transforms import Transforms, transforms_of

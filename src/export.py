@@ -3,7 +3,7 @@
 python -m src.export run=outputs/... format=onnx output=translator.onnx
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("export")  # before the imports below, which take seconds
@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from src import runs, schema
-from src.command import entry
+from src import runs
+from src.config import schema
 from src.networks.generator import Generator
 from src.system.errors import UserError, one_of
 from src.system.files import write

@@ -14,12 +14,13 @@ from omegaconf import DictConfig
 from src import launch, runs
 from src.callbacks.checkpoint import LastCheckpoint, WholeFileIO
 from src.callbacks.progress import Progress
+from src.config.build import build, complete
 from src.data.loader import TimedLoader
 from src.run_files import LOGS
 from src.system.errors import UserError, one_line
 
 
-def build(config: DictConfig, folder: Path, callbacks: Sequence[Callback]) -> Trainer:
+def build_trainer(config: DictConfig, folder: Path, callbacks: Sequence[Callback]) -> Trainer:
     """The trainer of a run, with its loggers.
 
     Args:
@@ -27,12 +28,12 @@ def build(config: DictConfig, folder: Path, callbacks: Sequence[Callback]) -> Tr
         folder: of the run.
         callbacks: beside the progress bar.
     """
-    loggers = runs.build(config.logger, "logger")
-    trainer: Trainer = runs.complete(
-        runs.build(config.trainer, "trainer"),
+    loggers = build(config.logger, "logger")
+    trainer: Trainer = complete(
+        build(config.trainer, "trainer"),
         "trainer",
         callbacks=[Progress(), *callbacks],
-        logger=[runs.complete(logger, name, save_dir=folder / LOGS) for name, logger in loggers.items()],
+        logger=[complete(logger, name, save_dir=folder / LOGS) for name, logger in loggers.items()],
         plugins=[WholeFileIO(runs.PREVIOUS)],
         default_root_dir=folder,
         enable_progress_bar=False,

@@ -10,10 +10,10 @@ from functools import cache
 import numpy as np
 from omegaconf import OmegaConf
 
-from src import runs
+from src.config.build import build
+from src.config.naming import GROUPS
 from src.data.labelled import Frame
 from src.data.labels import LabelTable, read_ids
-from src.naming import GROUPS
 from src.system.errors import UserError
 
 LOOKED_AT = 50
@@ -23,9 +23,7 @@ LOOKED_AT = 50
 @cache
 def tables() -> dict[str, LabelTable]:
     """All of conf/labels, by name."""
-    return {
-        path.stem: runs.build(OmegaConf.load(path), "labels") for path in sorted((GROUPS / "labels").glob("*.yaml"))
-    }
+    return {path.stem: build(OmegaConf.load(path), "labels") for path in sorted((GROUPS / "labels").glob("*.yaml"))}
 
 
 def fitting(ids: Iterable[int]) -> str | None:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
 from src import runs
 from src.callbacks.checkpoint import REQUEUE, Interrupted
+from src.config.command import in_sweep
 from src.run_files import LOCK, REQUEUED
 from src.system.errors import UserError, one_line
 from src.system.ranks import is_first, meet, say
@@ -26,11 +25,6 @@ from src.system.ranks import is_first, meet, say
 P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
-
-
-def in_sweep() -> bool:
-    """Whether this process runs a job of a sweep."""
-    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def requeued(folder: Path) -> bool:
@@ -126,8 +120,8 @@ def ending_together(trainer: Trainer) -> Iterator[None]:
 def ending(command: str, folder: Path) -> Iterator[None]:
     """Turn every way a training may be stopped into one line on stderr and an exit code.
 
-    A user's mistake is left to `src.command.entry`, but one process of several says it. Ctrl-C is 130 and SIGTERM 143,
-    with the way on. A job that SLURM or submitit will end soon is put back into the queue.
+    A user's mistake is left to `src.config.command.entry`, but one process of several says it. Ctrl-C is 130 and
+    SIGTERM 143, with the way on. A job that SLURM or submitit will end soon is put back into the queue.
 
     Args:
         command: the module that continues a run, `src.train`.

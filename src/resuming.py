@@ -9,7 +9,8 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from src import launch, run_metrics, runs
+from src import run_metrics, runs
+from src.config import command
 from src.system.errors import UserError
 from src.system.ranks import is_first, say
 
@@ -46,7 +47,7 @@ def saved_config(
 
     Raises UserError if anything else was asked for, or if there is no run.
     """
-    if launch.in_sweep():
+    if command.in_sweep():
         raise UserError("resume continues one run at a time; leave out -m")
     task = HydraConfig.get().overrides.task
     keys = {item.partition("=")[0]: item for item in task}

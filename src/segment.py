@@ -3,7 +3,7 @@
 python -m src.segment train=<labelled set> test=<labelled set>
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("segment")  # before the imports below, which take seconds
@@ -20,23 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import (
-    costs,
-    fitting,
-    label_tables,
-    launch,
-    limits,
-    naming,
-    resuming,
-    run_metrics,
-    runs,
-    schema,
-    segmenter_runs,
-)
+from src import costs, label_tables, launch, resuming, run_metrics, runs, segmenter_runs
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
-from src.command import entry
+from src.config import limits, naming, schema
+from src.config.build import build, complete
 from src.data.labelled import Frame, digest, labelled_set
 from src.data.labelled_data import LabelledData, check_readable, read_labelled
+from src.fitting import build_trainer, fit, quieten
 from src.metrics import confusion
 from src.modules.segmentation import Segmentation
 from src.system.commit import git_commit
@@ -76,7 +66,7 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         start = resuming.checkpoint(folder)
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices: a segmenter trains on one device, got {config.trainer.devices}")
-    fitting.quieten()
+    quieten()
     frames, tests = (
         labelled_set(_plain(config.train), "train", "train"),
         labelled_set(_plain(config.test), "val", "test"),
@@ -86,19 +76,19 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         label_tables.demand_own(labelled, table, key)
     for part in (frames, tests):
         check_readable(part, table)
-    data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
+    data: LabelledData = complete(build(config.data, "data"), "data", frames, table)
     seed_everything(config.seed, workers=True, verbose=False)
     network = segmenter_runs.build_network(config, table)
-    optimizer = runs.build(config.optimizer, "optimizer")
-    module: Segmentation = runs.complete(runs.build(config.module, "module"), "module", network, optimizer=optimizer)
-    runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
-    last: LastCheckpoint = runs.build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
-    trainer = fitting.build(config, folder, [last])
+    optimizer = build(config.optimizer, "optimizer")
+    module: Segmentation = complete(build(config.module, "module"), "module", network, optimizer=optimizer)
+    complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
+    last: LastCheckpoint = build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
+    trainer = build_trainer(config, folder, [last])
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
     if start is not None:
         check_fits(start, module, data)
     runs.save_config(folder, config)  # of a resumed run too: where its sets lie now
-    fitting.fit(trainer, module, data, last, start)
+    fit(trainer, module, data, last, start)
 
     segmenter_runs.save_network(folder, network)
     network.eval().requires_grad_(False).to(trainer.strategy.root_device)

@@ -9,6 +9,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from src import runs
+from src.config.build import build, complete
 from src.data.images import Pixels
 from src.data.joint_transforms import JointTransforms
 from src.data.labels import LabelTable
@@ -40,13 +41,13 @@ class Segmentation:
 
 def build_table(config: DictConfig) -> LabelTable:
     """The label table a configuration describes."""
-    table: LabelTable = runs.build(config.labels, "labels")
+    table: LabelTable = build(config.labels, "labels")
     return table
 
 
 def build_network(config: DictConfig, table: LabelTable) -> Segmenter:
     """The network a configuration describes, with fresh weights."""
-    network: Segmenter = runs.complete(runs.build(config.segmenter, "segmenter"), "segmenter", classes=len(table))
+    network: Segmenter = complete(build(config.segmenter, "segmenter"), "segmenter", classes=len(table))
     return network
 
 

@@ -3,7 +3,7 @@
 python -m src.study runs=[outputs/sweeps/<sweep>] seeds=[0,1,2]
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("study")  # before the imports below, which take seconds
@@ -18,9 +18,10 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src import downstream, resuming, run_metrics, runs, schema
+from src import downstream, resuming, run_metrics, runs
 from src.callbacks.checkpoint import Interrupted
-from src.command import entry
+from src.config import schema
+from src.config.naming import file_name
 from src.data.colour_transfer import transfer_colours
 from src.data.images import read_image, write_image
 from src.data.labelled import Frame, digest, home, labelled_set, labels_of, usable_frames
@@ -28,7 +29,6 @@ from src.data.layouts import Domains
 from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell, Study
-from src.naming import file_name
 from src.scale import Scale
 from src.segment import FREE_ON_RESUME, segment
 from src.system.device import device

@@ -3,7 +3,7 @@
 python -m src.train attention=triplet
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("train")  # before the imports below, which take seconds
@@ -21,16 +21,18 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import costs, fitting, launch, limits, naming, resuming, run_files, run_metrics, runs, schema
+from src import costs, launch, resuming, run_files, run_metrics, runs
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
 from src.callbacks.initial_weights import InitialWeights
 from src.callbacks.reach import Reach
 from src.callbacks.scores import EpochScores
-from src.command import entry
+from src.config import limits, naming, schema
+from src.config.build import INIT_FROM, build, build_method, complete
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
+from src.fitting import build_trainer, fit, quieten
 from src.methods.base import Method
 from src.methods.parts import parameters_by_part
 from src.metrics.direction import better
@@ -93,30 +95,30 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         return next(iter(scores_then.values()), math.nan)
     else:
         start = resuming.checkpoint(folder)
-    fitting.quieten()
-    data: UnpairedData = runs.build(config.data, "data")
-    scores = runs.build(config.metrics.scores, "metrics.scores")
+    quieten()
+    data: UnpairedData = build(config.data, "data")
+    scores = build(config.metrics.scores, "metrics.scores")
     validation = Validation(data, scores, config.trainer.limit_val_batches)
     # the weights follow from the seed alone, whatever was drawn before them
     seed_everything(config.seed, workers=True, verbose=False)
-    method = runs.build_method(config)
+    method = build_method(config)
     initial = InitialWeights()
-    if start is None and config.method.get(runs.INIT_FROM) is not None:
-        say(initial.take(method, Path(config.method[runs.INIT_FROM])))
+    if start is None and config.method.get(INIT_FROM) is not None:
+        say(initial.take(method, Path(config.method[INIT_FROM])))
     if start is None and _aligns(method):
         method.fit_colours(*data.colours)
     _demand_room(method, data.transforms.height, data.transforms.width)
     if config.compile:
         _compile(method)
-    optimizer = runs.build(config.optimizer, "optimizer")
-    module: Translation = runs.complete(runs.build(config.module, "module"), "module", method, optimizer=optimizer)
+    optimizer = build(config.optimizer, "optimizer")
+    module: Translation = complete(build(config.module, "module"), "module", method, optimizer=optimizer)
     module.held_from = config.get(resuming.EXTENDED)
-    runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
-    callbacks = runs.build(config.callbacks, "callbacks")
+    complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
+    callbacks = build(config.callbacks, "callbacks")
     last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
     grid = callbacks["image_grid"](folder / run_files.IMAGES, validation, seed=config.seed)
     cost, during, reach = Cost(), _epoch_scores(config, validation), Reach(validation, seed=config.seed)
-    trainer = fitting.build(config, folder, [DataWait(), cost, initial, *during, reach, grid, last])
+    trainer = build_trainer(config, folder, [DataWait(), cost, initial, *during, reach, grid, last])
     if start is None:  # refused before other processes are started
         batches = data.batches(trainer.world_size, config.trainer.limit_train_batches)
         module.check(trainer, batches, masks=bool(data.masks))
@@ -130,7 +132,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
             write(folder / run_files.SKIPPED, listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)
-    fitting.fit(trainer, module, data, last, start)
+    fit(trainer, module, data, last, start)
     where = trainer.strategy.root_device
     average = module.average.network.to(where)  # Lightning has taken all weights off the device
     if trainer.is_global_zero:

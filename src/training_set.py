@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from src import runs
+from src.config.build import build, complete
 from src.data.images import demand_apart, read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usable_frames
 from src.data.layouts import Domains
@@ -41,7 +42,7 @@ def domains(data: DictConfig | None, run: Path | None = None) -> Domains:
     if not isinstance(data, DictConfig) or "layout" not in data:
         raise UserError("data: names no layout; choose one of conf/data")
     try:
-        listed: Domains = runs.complete(runs.build(data.layout, "data.layout"), "data.layout", data.root)
+        listed: Domains = complete(build(data.layout, "data.layout"), "data.layout", data.root)
     except UserError as error:
         if own is None or chosen:
             raise

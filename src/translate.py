@@ -6,7 +6,7 @@ python -m src.translate run=outputs/... 'input="drives/*/front.mp4"' output=out/
 python -m src.translate run=outputs/... split=train output=set/      a labelled source set, with its class maps
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("translate")  # before the imports below, which take seconds
@@ -20,8 +20,8 @@ from typing import Any
 
 from torch import nn
 
-from src import runs, schema
-from src.command import entry
+from src import runs
+from src.config import schema
 from src.data.images import read_image
 from src.data.sixteen_bits import WHITE, demand_white, white_of
 from src.frame_jobs import is_video, plan

@@ -8,7 +8,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from src import naming, run_metrics, runs, schema
+from src import run_metrics, runs
+from src.config import naming, schema
+from src.config.build import build_method
 from src.data.streets import write
 from src.modules.average import WeightAverage
 from tests.conftest import CONF, TINY, config
@@ -44,7 +46,7 @@ def translator(folder: Path, *data: str) -> Path:
     folder.mkdir(parents=True)
     cfg = config(*TINY, "attention=none", *data)
     torch.manual_seed(0)
-    method = runs.build_method(cfg)
+    method = build_method(cfg)
     for parameter in method.G.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     resolved = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))

@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from src import runs
+from src.config.build import INIT_FROM, build, build_method
 from src.system.errors import UserError
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
 from tests.labelled import composed
@@ -68,7 +68,7 @@ def check_arguments(found: list[DictConfig]) -> None:
         supplied = {"channels"} if target.startswith("src.networks.attention.") else SUPPLIED.get(target, set())
         parameters = set(inspect.signature(get_object(target)).parameters) - supplied
         # where a method's weights come from is no argument of the method
-        beside = {"_target_", "_partial_", *([runs.INIT_FROM] if target.startswith("src.methods.") else [])}
+        beside = {"_target_", "_partial_", *([INIT_FROM] if target.startswith("src.methods.") else [])}
         assert {key for key in node if key not in beside} == parameters
 
 
@@ -100,14 +100,14 @@ def test_presets_rows_and_flavours_only_override(path: Path):
 def test_every_preset_combines_with_every_attention(experiment: str, attention: str):
     whole = config(f"experiment={experiment}", f"attention={attention}", "data.root=/somewhere")
     assert isinstance(whole.optimizer.lr, float)
-    runs.build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+    build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("choice", [f"method={name}" for name in METHODS] + [f"table1={name}" for name in ROWS])
 def test_every_preset_combines_with_every_method_and_row(experiment: str, choice: str):
     whole = config(f"experiment={experiment}", choice, "data.root=/somewhere")
-    runs.build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+    build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -246,7 +246,7 @@ def test_an_unknown_key_is_refused():
 def test_a_strangers_configuration_cannot_name_other_code(target: str, tmp_path: Path):
     node = OmegaConf.create({"inner": [{"_target_": target, "args": ["true"]}]})
     with pytest.raises(UserError, match="_target_"):
-        runs.build(node, "method")
+        build(node, "method")
 
 
 def test_composing_leaves_no_global_state():

@@ -14,8 +14,8 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from src import runs
 from src.callbacks.checkpoint import REQUEUE, Interrupted
+from src.config.build import build
 from src.system.errors import UserError
 from src.train import train
 from tests.conftest import CONF, TINY
@@ -215,7 +215,7 @@ def test_a_vanished_image_ends_the_run_in_one_line(tmp_path: Path):
 
 def test_an_image_that_vanished_before_the_scores_is_named(tmp_path: Path):
     root = write_frames(tmp_path / "frames")
-    data = runs.build(tiny(root).data, "data")
+    data = build(tiny(root).data, "data")
     (root / "trainB" / "2.png").unlink()
     with pytest.raises(UserError, match=r"trainB/2.png: the image is gone"):
         data.digest()

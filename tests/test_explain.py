@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from src import explain, runs
+from src.config.build import build_method
 from src.data.images import read_image
 from src.networks.inside import inside
 from src.pictures.score_maps import Explained
@@ -64,7 +65,7 @@ def test_a_run_is_explained_on_each_image(sweep: Path, tmp_path: Path, monkeypat
     assert run.label == "triplet"
     assert list(run.maps) == ["pixels", "down1", "down2", "block1", "block5"]
     # independently: the method rebuilt, its encoder's features scored by the tap's own module
-    method = runs.build_method(runs.load_config(sweep / "triplet_0"))
+    method = build_method(runs.load_config(sweep / "triplet_0"))
     tensors = runs.load_weights(sweep / "triplet_0")
     method.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("average.")})
     frame = np.asarray(Image.open(frames / "0.png").resize((44, 32), Image.Resampling.BOX))

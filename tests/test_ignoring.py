@@ -12,6 +12,7 @@ from torch import nn
 
 from src import runs
 from src.callbacks.checkpoint import Interrupted
+from src.config.build import build
 from src.data.images import read_image, write_image
 from src.system.errors import UserError
 from src.train import train
@@ -68,7 +69,7 @@ def test_scores_do_not_see_ignored_pixels(tmp_path: Path):
 
     def scores(*overrides: str) -> dict[str, float]:
         cfg = masked(tmp_path, "attention=none", *overrides)
-        validation = Validation(runs.build(cfg.data, "data"), runs.build(cfg.metrics.scores, "metrics.scores"), 1.0)
+        validation = Validation(build(cfg.data, "data"), build(cfg.metrics.scores, "metrics.scores"), 1.0)
         found = validation.score(network)
         references = validation.references(torch.device("cpu"))
         own = validation.own_size(network)

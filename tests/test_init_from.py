@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from src import run_metrics, runs
 from src.callbacks.checkpoint import Interrupted
 from src.callbacks.initial_weights import take_weights
+from src.config.build import build_method
 from src.export import export
 from src.modules.average import WeightAverage
 from src.system.errors import UserError
@@ -25,7 +26,7 @@ from tests.test_train import StopAfter, tiny
 
 def method(*overrides: str, seed: int = 0):
     torch.manual_seed(seed)
-    return runs.build_method(config(*TINY, *overrides))
+    return build_method(config(*TINY, *overrides))
 
 
 def saved(folder: Path, *overrides: str) -> tuple[Path, dict[str, torch.Tensor]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from src import run_metrics, runs, schema
+from src import run_metrics, runs
+from src.config import schema
 from tests.conftest import CONF, TINY
 from tests.frames import write_frames
 

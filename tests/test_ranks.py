@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from src import fitting, runs, train
 from src.callbacks.checkpoint import Interrupted
+from src.config.build import build
 from src.system.errors import UserError
 from tests import fake_slurm, frames, two_ranks
 from tests.conftest import ATTENTIONS, CONF, TINY, config
@@ -195,7 +196,7 @@ def test_the_first_process_alone_writes_and_reports(base: Path):
 
 
 def test_a_step_that_the_ranks_cannot_share_is_refused(base: Path):
-    data = runs.build(config(*settings(base / "frames")).data, "data")
+    data = build(config(*settings(base / "frames")).data, "data")
     data.load_state_dict({"epoch": 0, "samples": 3, "images_per_step": 3})
     assert data.images_per_step(1) == data.images_per_step(3) == 3
     with pytest.raises(UserError, match=r"trains on 3 images a step, which 2 ranks cannot share equally"):
@@ -203,7 +204,7 @@ def test_a_step_that_the_ranks_cannot_share_is_refused(base: Path):
 
 
 def test_a_step_larger_than_an_epoch_is_refused_over_all_ranks(base: Path):
-    data = runs.build(config(*settings(base / "frames", "data.batch_size=4")).data, "data")
+    data = build(config(*settings(base / "frames", "data.batch_size=4")).data, "data")
     assert data.images_per_step(1) == 4
     with pytest.raises(UserError, match=r"data\.batch_size=4 on 2 ranks exceeds the 7 samples"):
         data.images_per_step(2)

@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from src import runs, schema, study
-from src.naming import run_name
+from src import runs, study
+from src.config import schema
+from src.config.naming import run_name
 from tests import labelled
 from tests.conftest import CONF, TINY
 

@@ -9,7 +9,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from src import schema, translate
+from src import translate
+from src.config import schema
 from src.data.labelled import labelled_set
 from src.study import study
 from src.system.commit import git_commit

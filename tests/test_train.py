@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from src import runs
 from src.callbacks import checkpoint
 from src.callbacks.checkpoint import Interrupted
+from src.config.build import build_method
 from src.system.errors import UserError
 from src.train import train
 from tests.bad_inputs import refusal
@@ -119,7 +120,7 @@ def test_terms_are_logged_under_the_equations_names(finished: tuple[Path, DictCo
 def test_the_saved_configuration_is_resolved_and_builds_the_same_method(finished: tuple[Path, DictConfig]):
     text = (finished[0] / "config.yaml").read_text()
     assert "${" not in text
-    method = runs.build_method(OmegaConf.create(text))
+    method = build_method(OmegaConf.create(text))
     tensors = load_file(finished[0] / "weights.safetensors")
     assert {key for key in tensors if not key.startswith("average.")} == set(method.state_dict())
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from src import runs
+from src.config.build import build_method
 from src.data.images import read_image
 from src.data.transforms import to_pixels, to_tensor
 from src.frame_jobs import plan
@@ -34,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     cfg = config(*TINY, "attention=none")
     torch.manual_seed(0)
-    method = runs.build_method(cfg)
+    method = build_method(cfg)
     for parameter in method.G.parameters():
         # beyond the near-grey output of fresh weights
         torch.nn.init.normal_(parameter, std=0.1)

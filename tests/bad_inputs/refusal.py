@@ -20,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from src import naming, schema
+from src.config import naming, schema
 from tests.conftest import CONF
 
 BAR = re.compile(r".*\d+%\|.*\]")

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import nn
 
-from src import runs
+from src.config.build import build
 from src.data.datamodule import UnpairedData
 from src.data.images import find_images, read_image
 from src.data.labelled import labelled_set, labels_of
@@ -57,7 +57,7 @@ def training_data(root: Path, cache: Path | None = None, white: float = 65535) -
     whole.data.root = str(root)
     whole.data.white = white
     whole.data.cache = None if cache is None else str(cache)
-    data = runs.build(whole.data, "data")
+    data = build(whole.data, "data")
     assert isinstance(data, UnpairedData)
     return data
 

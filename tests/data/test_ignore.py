@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from src import runs
+from src.config.build import build
 from src.data.datamodule import UnpairedData
 from src.data.ignore import IgnoreMasks
 from src.data.images import write_image
@@ -48,7 +48,7 @@ def marked(tmp_path: Path) -> Path:
 
 def data(root: Path, *overrides: str) -> UnpairedData:
     fixed = ["data=folders", f"data.root={root}", "data.size=32", "data.load=64", "data.num_workers=0"]
-    found: UnpairedData = runs.build(config(*fixed, *overrides).data, "data")
+    found: UnpairedData = build(config(*fixed, *overrides).data, "data")
     return found
 
 

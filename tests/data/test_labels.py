@@ -8,7 +8,7 @@ from cityscapesscripts.helpers.labels import labels
 from omegaconf import OmegaConf
 from PIL import Image
 
-from src import runs
+from src.config.build import build
 from src.data.labels import IGNORE, LabelTable
 from src.data.streets.classes import COLOURS, palette
 from src.system.errors import UserError
@@ -18,7 +18,7 @@ CAMVID = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence"
 
 
 def table(name: str) -> LabelTable:
-    built = runs.build(OmegaConf.load(CONF / "labels" / f"{name}.yaml"), "labels")
+    built = build(OmegaConf.load(CONF / "labels" / f"{name}.yaml"), "labels")
     assert isinstance(built, LabelTable)
     return built
 

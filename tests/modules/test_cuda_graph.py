@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 import torch
 
-from src import runs
+from src.config.build import build_method
 from src.methods.base import Batch
 from src.modules.cuda_graph import WARM_UP, CudaGraph
 from src.modules.translation import Translation
@@ -42,7 +42,7 @@ def trained(choice: str, *, record: bool) -> torch.Tensor:
     """The weights after a few steps with fresh images, keys, progress and rate each."""
     torch.manual_seed(0)
     own = ["method.pool=5"] if "cyclegan" in choice else ["selection=gumbel", "selection.patches=8"]
-    method = runs.build_method(config(*TINY[:2], choice, *own)).cuda().double()
+    method = build_method(config(*TINY[:2], choice, *own)).cuda().double()
     rate = torch.tensor(1e-3, device="cuda", dtype=torch.float64)
     players = {
         "generator_terms": method.generator_parameters(),

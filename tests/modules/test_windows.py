@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src import runs
+from src.config.build import build_method
 from src.methods.base import Batch
 from src.modules.translation import Translation
 from tests.conftest import TINY, batch, config
@@ -28,7 +28,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, choice: str, *, rate: float, accumula
     torch.manual_seed(0)
     # gains at which the heads' embeddings are more than rounding noise
     gains = ["generator.gain=1", "discriminator.gain=1", "sampler.gain=1"]
-    method = runs.build_method(config(*TINY, *gains, choice))
+    method = build_method(config(*TINY, *gains, choice))
     options = {"decay": 0.5, "ema_decay": 0.9, "channels_last": False, "cuda_graph": False}
     module = Translation(method, optimizer=partial(Still, lr=rate), accumulate=accumulate, **options)
     players = [Still(list(parameters), lr=rate) for parameters in _players(method)]

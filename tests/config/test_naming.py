@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.naming import LONGEST, run_dir, run_name, variant
+from src.config.naming import LONGEST, run_dir, run_name, variant
 
 
 @pytest.mark.parametrize(

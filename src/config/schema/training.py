@@ -12,7 +12,7 @@ class TrainConfig:
 
     Attributes:
         seed: fixes weights, draws, crops, flips and places.
-        variant: the run's row in a table; by default it follows from the choices, see src.naming.variant.
+        variant: the run's row in a table; by default it follows from the choices, see src.config.naming.variant.
         resume: run folder to continue; its own configuration is used.
         compile: torch.compile of encoder, decoder and discriminator.
         nce_reduction: method.reduction of the methods that have PatchNCE; here, so that a preset can set it for all.

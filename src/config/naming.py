@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-GROUPS = Path(__file__).resolve().parent.parent / "conf"
+GROUPS = Path(__file__).resolve().parent.parent.parent / "conf"
 LONGEST = 120
 
 

@@ -1,4 +1,4 @@
-"""What every command does around its task: compose the configuration, and answer a user's mistake in one line."""
+"""What every command does around its task: help, compose the configuration, answer a user's mistake in one line."""
 
 import functools
 import os
@@ -18,10 +18,30 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.settings import unresolved
+from src.config import naming, schema
+from src.config.signatures import unresolved
 from src.system.errors import DISK, UserError, did_you_mean, one_line, unwritable
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
+CONF = Path(__file__).resolve().parent.parent.parent / "conf"
+
+
+def answer_help(command: str) -> None:
+    """If the command line asks for help, print what Hydra reads from conf/ alone and exit; else do nothing.
+
+    Args:
+        command: stem of the root in conf/.
+    """
+    if not {"--help", "-h"} & set(sys.argv[1:]):
+        return
+    schema.register()
+    naming.register()
+
+    def nothing(config: Any) -> None:
+        raise AssertionError("Hydra runs nothing when it is asked for help")
+
+    sys.argv.append(f"hydra.job.name={command}")  # its heading; Hydra would take this file's name
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)(nothing)()
+    sys.exit()
 
 
 def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
@@ -68,6 +88,11 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
         return command
 
     return decorate
+
+
+def in_sweep() -> bool:
+    """Whether this process runs a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def with_home(argument: str) -> str:

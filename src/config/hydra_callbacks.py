@@ -1,4 +1,4 @@
-"""What Hydra leaves out about the folder of a run: one that cannot be made is a mistake in one line."""
+"""What Hydra leaves out: a folder that cannot be made, and a sweep without a job, are mistakes in one line."""
 
 import errno
 import os
@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
@@ -23,6 +25,22 @@ class Writable(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before the jobs of a sweep."""
         _check(config, "hydra.sweep.dir")
+
+
+class RefuseEmpty(Callback):
+    """Ends `-m table1=glob(x*)` with one line and exit code 1, where Hydra would run nothing and say nothing."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Before any job and any folder."""
+        loader = GlobalHydra.instance().config_loader()
+        parser = OverridesParser.create(config_loader=loader)
+        for override in parser.parse_overrides(list(config.hydra.overrides.task)):
+            if not override.is_discrete_sweep() or any(True for _ in override.sweep_string_iterator()):
+                continue
+            there = loader.get_group_options(override.key_or_group)
+            message = f"{override.input_line}: matches nothing, so there is no job to run"
+            # Hydra turns a callback's exceptions into warnings; this one is none
+            sys.exit(f"{message}; there are {', '.join(there)}" if there else message)
 
 
 def _check(config: DictConfig, key: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from src.schema.reading import (
+from src.config.schema.reading import (
     CheckConfig,
     ContentConfig,
     DashboardConfig,
@@ -19,7 +19,7 @@ from src.schema.reading import (
     StudyConfig,
     TranslateConfig,
 )
-from src.schema.training import SegmentConfig, TrainConfig
+from src.config.schema.training import SegmentConfig, TrainConfig
 from src.system.errors import UserError
 
 __all__ = [
