@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src import label_tables, run_metrics, runs, segmenter_runs
+from src import label_tables, segmenter_runs
 from src.config import schema
 from src.data.images import read_image, write_image
 from src.data.labelled import expected_frame, labels_of, usable_frames
@@ -30,7 +30,9 @@ from src.metrics import confusion
 from src.metrics.confusion import Confusion
 from src.networks.any_size import translate_images
 from src.pictures import outlines
-from src.run_files import CONTENT, CONTENT_PICTURE
+from src.runs.folder import CONTENT, CONTENT_PICTURE, WEIGHTS, load_config
+from src.runs.results import load_metrics, save_metrics
+from src.runs.weights import load_translator
 from src.system.device import device
 from src.system.errors import UserError, did_you_mean
 from src.system.files import sha256, write
@@ -51,8 +53,8 @@ def main(config: schema.ContentConfig) -> None:
 def content(config: schema.ContentConfig) -> dict[str, float]:
     """Judge a run; write content.json, content.png and the headline scores into its metrics.json, which it returns."""
     folder = Path(config.run)
-    saved = runs.load_config(folder)
-    metrics, protocol = run_metrics.load(folder)
+    saved = load_config(folder)
+    metrics, protocol = load_metrics(folder)
     listed = domains(config.data, folder)
     if config.split not in ("train", "val"):
         near = did_you_mean(config.split, ("train", "val"))
@@ -62,7 +64,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     images = listed.x_train if config.split == "train" else listed.x_val
     where = device(config.accelerator)
     judge = segmenter_runs.load(Path(config.judge), where)
-    network = runs.load_translator(folder, average=config.average).to(where)
+    network = load_translator(folder, average=config.average).to(where)
     transforms = transforms_of(saved.get("data"))
     labelled = _is_labelled(images)
     if labelled:
@@ -74,9 +76,9 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
 
     scores = {name: _described(each.matrix(), judge.table.names) for name, each in counts.items()}
     headline = _headline(scores, judge.table.watched)
-    judged, judge_protocol = run_metrics.load(Path(config.judge))
+    judged, judge_protocol = load_metrics(Path(config.judge))
     how = {
-        "judge_sha256": sha256(judge.folder / runs.WEIGHTS),
+        "judge_sha256": sha256(judge.folder / WEIGHTS),
         "judge_miou": judged["miou"],
         "judge_train_digest": judge_protocol["train_digest"],
         "split": config.split,
@@ -88,7 +90,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     text = json.dumps({"scores": scores, "protocol": how}, indent=2)
     write(folder / CONTENT, (text + "\n").encode())
     kept = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}
-    run_metrics.save(folder, {**kept, **headline}, {**protocol, "content": how})
+    save_metrics(folder, {**kept, **headline}, {**protocol, "content": how})
     write_image(folder / CONTENT_PICTURE, outlines.draw(worst, judge.table))
     print(f"look at {folder / CONTENT_PICTURE}", file=sys.stderr)
     return headline

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from src import runs
 from src.config import schema
 from src.networks.generator import Generator
+from src.runs.weights import load_translator
 from src.system.errors import UserError, one_of
 from src.system.files import write
 from src.weights import facts, load, onnx_file, tensors_file, torchscript_file
@@ -50,7 +50,7 @@ def export(config: schema.ExportConfig) -> dict[str, object]:
     """
     output = Path(config.output)
     _check(config, output)
-    network = runs.load_translator(Path(config.run), average=config.average)
+    network = load_translator(Path(config.run), average=config.average)
     assert isinstance(network, Generator)
     provenance = facts.gather(Path(config.run), network, average=config.average, licence=config.licence)
     tolerance = TOLERANCES[config.precision]

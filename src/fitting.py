@@ -11,12 +11,12 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-from src import launch, runs
+from src import launch
 from src.callbacks.checkpoint import LastCheckpoint, WholeFileIO
 from src.callbacks.progress import Progress
 from src.config.build import build, complete
 from src.data.loader import TimedLoader
-from src.run_files import LOGS
+from src.runs.folder import LOGS, PREVIOUS
 from src.system.errors import UserError, one_line
 
 
@@ -34,7 +34,7 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: Sequence[Callback
         "trainer",
         callbacks=[Progress(), *callbacks],
         logger=[complete(logger, name, save_dir=folder / LOGS) for name, logger in loggers.items()],
-        plugins=[WholeFileIO(runs.PREVIOUS)],
+        plugins=[WholeFileIO(PREVIOUS)],
         default_root_dir=folder,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -1,29 +1,24 @@
 """How the processes of a run are started, and how they end: together, with one message and one exit code."""
 
-import functools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import NoReturn
 
-from filelock import FileLock, Timeout
 from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
-from src import runs
 from src.callbacks.checkpoint import REQUEUE, Interrupted
 from src.config.command import in_sweep
-from src.run_files import LOCK, REQUEUED
+from src.runs.folder import CHECKPOINT, REQUEUED
 from src.system.errors import UserError, one_line
 from src.system.ranks import is_first, meet, say
 
-P = ParamSpec("P")
-T = TypeVar("T")
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
 
 
@@ -68,29 +63,6 @@ def check(trainer: Trainer, strategy: str) -> None:
             "a sweep inside one process trains on one device; with trainer=ddp add hydra/launcher=submitit_local "
             "(this machine) or hydra/launcher=submitit_slurm, see docs/scale.md"
         )
-
-
-def alone(train: Callable[P, T]) -> Callable[P, T]:
-    """Refuse to train in a folder in which another process trains; the ranks of one run count as one."""
-
-    @functools.wraps(train)
-    def guarded(*arguments: P.args, **options: P.kwargs) -> T:
-        if not is_first():
-            return train(*arguments, **options)
-        folder = next(argument for argument in arguments if isinstance(argument, Path))
-        path = folder / LOCK
-        lock = FileLock(path, blocking=False)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise UserError(f"{folder}: another process trains here; wait for it or name another folder") from None
-        try:
-            return train(*arguments, **options)
-        finally:
-            path.unlink(missing_ok=True)
-            lock.release()
-
-    return guarded
 
 
 @contextmanager
@@ -142,7 +114,7 @@ def ending(command: str, folder: Path) -> Iterator[None]:
         say(f"{stop}; continue with: python -m {command} resume={folder}")
         sys.exit(stop.code)
     except (KeyboardInterrupt, _Terminated) as stop:
-        on = f"; continue with: python -m {command} resume={folder}" if (folder / runs.CHECKPOINT).exists() else ""
+        on = f"; continue with: python -m {command} resume={folder}" if (folder / CHECKPOINT).exists() else ""
         say(f"stopped{on}")
         sys.exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
     finally:

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import costs, label_tables, launch, resuming, run_metrics, runs, segmenter_runs
+from src import label_tables, launch, segmenter_runs
 from src.callbacks.checkpoint import LastCheckpoint, check_fits
 from src.config import limits, naming, schema
 from src.config.build import build, complete
@@ -29,6 +29,10 @@ from src.data.labelled_data import LabelledData, check_readable, read_labelled
 from src.fitting import build_trainer, fit, quieten
 from src.metrics import confusion
 from src.modules.segmentation import Segmentation
+from src.runs import resuming
+from src.runs.folder import CHECKPOINT, save_config
+from src.runs.lock import alone
+from src.runs.results import save_cost, save_metrics
 from src.system.commit import git_commit
 from src.system.device import arithmetic
 from src.system.errors import UserError
@@ -52,7 +56,7 @@ def main(config: DictConfig) -> float:
     return metrics["miou"]
 
 
-@launch.alone
+@alone
 def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
     """One run, new or continued, in `folder`; returns its scores on the test set."""
     limits.check_fit(config)
@@ -82,12 +86,12 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
     optimizer = build(config.optimizer, "optimizer")
     module: Segmentation = complete(build(config.module, "module"), "module", network, optimizer=optimizer)
     complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
-    last: LastCheckpoint = build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
+    last: LastCheckpoint = build(config.checkpoint, "checkpoint")(folder / CHECKPOINT, accumulate=1)
     trainer = build_trainer(config, folder, [last])
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
     if start is not None:
         check_fits(start, module, data)
-    runs.save_config(folder, config)  # of a resumed run too: where its sets lie now
+    save_config(folder, config)  # of a resumed run too: where its sets lie now
     fit(trainer, module, data, last, start)
 
     segmenter_runs.save_network(folder, network)
@@ -111,8 +115,8 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         "commit": commit,
         "arithmetic": arithmetic(trainer.strategy.root_device),
     }
-    costs.save(folder, {"seconds": round(module.seconds(), 1)})  # before the scores: where they are, it is finished
-    run_metrics.save(folder, metrics, protocol)
+    save_cost(folder, {"seconds": round(module.seconds(), 1)})  # before the scores: where they are, it is finished
+    save_metrics(folder, metrics, protocol)
     return metrics
 
 

@@ -8,11 +8,12 @@ from omegaconf import DictConfig
 from safetensors.torch import save
 from torch import Tensor
 
-from src import runs
 from src.config.build import build, complete
 from src.data.images import Pixels
 from src.data.joint_transforms import JointTransforms
 from src.data.labels import LabelTable
+from src.runs.folder import CONFIG, WEIGHTS, load_config
+from src.runs.weights import load_weights
 from src.segmenters.segmenter import Segmenter
 from src.system.errors import UserError
 from src.system.files import write
@@ -54,22 +55,22 @@ def build_network(config: DictConfig, table: LabelTable) -> Segmenter:
 def save_network(folder: Path, network: Segmenter) -> None:
     """Write the weights."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    write(folder / runs.WEIGHTS, save(tensors))
+    write(folder / WEIGHTS, save(tensors))
 
 
 def load(folder: Path, device: torch.device) -> Segmentation:
     """A finished segmenter; raises UserError if the folder holds none."""
-    config = runs.load_config(folder)
+    config = load_config(folder)
     if "segmenter" not in config or "labels" not in config:
         raise UserError(f"{folder}: holds no segmenter; name a folder that src.segment wrote")
     config.segmenter.weights = None  # its own come from the folder
     table = build_table(config)
     network = build_network(config, table)
     try:
-        network.load_state_dict(dict(runs.load_weights(folder)))
+        network.load_state_dict(dict(load_weights(folder)))
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
-        raise UserError(f"{folder / runs.WEIGHTS}: does not fit {runs.CONFIG} beside it ({detail})") from error
+        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
     data = config.data
     transforms = JointTransforms(size=data.size, aspect=data.aspect, smallest_crop=data.smallest_crop)
     return Segmentation(folder, network.eval().requires_grad_(False).to(device), table, transforms)

@@ -18,7 +18,7 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src import downstream, resuming, run_metrics, runs
+from src import downstream
 from src.callbacks.checkpoint import Interrupted
 from src.config import schema
 from src.config.naming import file_name
@@ -29,6 +29,10 @@ from src.data.layouts import Domains
 from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream import RAW, REAL, Cell, Study
+from src.runs import resuming
+from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
+from src.runs.results import load_metrics
+from src.runs.weights import load_translator
 from src.scale import Scale
 from src.segment import FREE_ON_RESUME, segment
 from src.system.device import device
@@ -121,20 +125,20 @@ def _sets(
     yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
     where = device(config.accelerator)
     for run in _find(config.runs):
-        saved = runs.load_config(run)
+        saved = load_config(run)
         variant = str(saved.get("variant", run.name))
         # a run may come from a stranger, and its variant must not lead out of the folder
-        name = f"{file_name(variant)}-{sha256(run / runs.WEIGHTS)[:8]}"
+        name = f"{file_name(variant)}-{sha256(run / WEIGHTS)[:8]}"
         recipe = {
             "made_by": "translation",
-            "weights_sha256": sha256(run / runs.WEIGHTS),
+            "weights_sha256": sha256(run / WEIGHTS),
             "average": str(config.average),
         }
 
         def make(jobs: list[Job], run: Path = run) -> None:
-            read = partial(read_image, white=white_of(runs.load_config(run).get("data")))
+            read = partial(read_image, white=white_of(load_config(run).get("data")))
             scale = Scale(load.training_height(str(run), None))
-            translate(runs.load_translator(run, average=config.average), jobs, where, read=read, scale=scale)
+            translate(load_translator(run, average=config.average), jobs, where, read=read, scale=scale)
 
         seeds = [_seed(saved, run)] if config.paired else config.seeds
         yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make), seeds)
@@ -144,7 +148,7 @@ def _sets(
 def _seed(saved: DictConfig, run: Path) -> int:
     seed = saved.get("seed")
     if not isinstance(seed, int):
-        raise UserError(f"{run / runs.CONFIG}: names no seed, by which paired=true finds its segmenter")
+        raise UserError(f"{run / CONFIG}: names no seed, by which paired=true finds its segmenter")
     return seed
 
 
@@ -160,9 +164,7 @@ def _find(folders: Sequence[str]) -> list[Path]:
     """The finished runs in the folders, at any depth; raises UserError for a folder without any."""
     found: list[Path] = []
     for name in folders:
-        below = [
-            path.parent for path in sorted(Path(name).rglob(runs.WEIGHTS)) if (path.parent / runs.CONFIG).is_file()
-        ]
+        below = [path.parent for path in sorted(Path(name).rglob(WEIGHTS)) if (path.parent / CONFIG).is_file()]
         if not below:
             raise UserError(f"runs: {name} holds no finished run; name run folders or sweeps that src.train wrote")
         found += below
@@ -171,12 +173,12 @@ def _find(folders: Sequence[str]) -> list[Path]:
 
 def _trained(composed: DictConfig, folder: Path, digests: dict[str, str]) -> tuple[dict[str, float], dict[str, object]]:
     """Scores and protocol of a cell: as they stand there, or after training or continuing it."""
-    if (folder / runs.CONFIG).is_file():
-        _check_same(composed, runs.load_config(folder), folder)
-    if not (folder / runs.METRICS).is_file():
+    if (folder / CONFIG).is_file():
+        _check_same(composed, load_config(folder), folder)
+    if not (folder / METRICS).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         segment(composed, folder, resume=resuming.begun(folder))
-    metrics, protocol = run_metrics.load(folder)
+    metrics, protocol = load_metrics(folder)
     for part, value in digests.items():
         if protocol.get(f"{part}_digest") != value:
             raise UserError(f"{folder}: was trained when the {part} set was another; delete it or name another output")

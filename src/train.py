@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from src import costs, launch, resuming, run_files, run_metrics, runs
+from src import launch
 from src.callbacks.checkpoint import check_fits
 from src.callbacks.cost import Cost
 from src.callbacks.data_wait import DataWait
@@ -40,6 +40,11 @@ from src.modules.schedule import extension
 from src.modules.translation import Translation
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
+from src.runs import resuming
+from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED, load_config, save_config
+from src.runs.lock import alone
+from src.runs.results import save_cost, save_metrics
+from src.runs.weights import save_weights
 from src.system.commit import git_commit
 from src.system.device import arithmetic
 from src.system.errors import UserError
@@ -76,12 +81,12 @@ def main(config: DictConfig) -> float:
             saved = resuming.saved_config(folder, config, FREE_ON_RESUME, choices)
             return train(resuming.extended(folder, saved), folder, resume=True)
         if launch.requeued(folder) and resuming.begun(folder):
-            return train(runs.load_config(folder), folder, resume=True)
+            return train(load_config(folder), folder, resume=True)
         return train(config, folder)
 
 
 @finished()
-@launch.alone
+@alone
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the validation frames, NaN if not scored."""
     limits.check(config)
@@ -115,8 +120,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     module.held_from = config.get(resuming.EXTENDED)
     complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
     callbacks = build(config.callbacks, "callbacks")
-    last = callbacks["checkpoint"](folder / runs.CHECKPOINT, accumulate=module.accumulate)
-    grid = callbacks["image_grid"](folder / run_files.IMAGES, validation, seed=config.seed)
+    last = callbacks["checkpoint"](folder / CHECKPOINT, accumulate=module.accumulate)
+    grid = callbacks["image_grid"](folder / IMAGES, validation, seed=config.seed)
     cost, during, reach = Cost(), _epoch_scores(config, validation), Reach(validation, seed=config.seed)
     trainer = build_trainer(config, folder, [DataWait(), cost, initial, *during, reach, grid, last])
     if start is None:  # refused before other processes are started
@@ -127,19 +132,19 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     if resume and trainer.is_global_zero:
         resuming.keep_config(folder, config, but=RANKS)
     elif trainer.is_global_zero:
-        runs.save_config(folder, config)
+        save_config(folder, config)
         if data.domains.skipped:
-            write(folder / run_files.SKIPPED, listing(data.domains.skipped))
+            write(folder / SKIPPED, listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)
     fit(trainer, module, data, last, start)
     where = trainer.strategy.root_device
     average = module.average.network.to(where)  # Lightning has taken all weights off the device
     if trainer.is_global_zero:
-        runs.save_weights(folder, method, average)
+        save_weights(folder, method, average)
     per_image = None if config.metrics.per_image is None else folder / config.metrics.per_image
     with launch.ending_together(trainer):
-        metrics = validation.score(average, output=folder / run_files.IMAGES / "translated", per_image=per_image)
+        metrics = validation.score(average, output=folder / IMAGES / "translated", per_image=per_image)
         for scores_during in during:
             metrics |= scores_during.best(trainer.current_epoch, metrics)
         metrics |= validation.own_size(average)
@@ -166,8 +171,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         **initial.protocol(),
     }
     took = {"seconds": round(module.seconds(), 1), **cost.measured()}
-    costs.save(folder, took)  # before the scores: where they are, the run is finished
-    run_metrics.save(folder, metrics, protocol)
+    save_cost(folder, took)  # before the scores: where they are, the run is finished
+    save_metrics(folder, metrics, protocol)
     launch.forget_requeue(folder)
     log_scores(trainer.loggers, validation.names, metrics, {**protocol, **took})
     print(json.dumps({"run": str(folder), **metrics}))
@@ -215,7 +220,7 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
         console.print(table)
     else:
         console.print(f"{folder}: not scored, as metrics.scores=null asked", soft_wrap=True)
-    last = max((folder / run_files.IMAGES).glob("epoch_*.png"), default=folder / run_files.IMAGES)
+    last = max((folder / IMAGES).glob("epoch_*.png"), default=folder / IMAGES)
     console.print(
         f"Look at {last}\nTranslate with: python -m src.translate run={folder} input=... output=...", soft_wrap=True
     )

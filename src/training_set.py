@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src import runs
 from src.config.build import build, complete
 from src.data.images import demand_apart, read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usable_frames
 from src.data.layouts import Domains
+from src.runs.folder import load_config
 from src.system.errors import UserError, did_you_mean
 from src.system.files import sha256, write
 
@@ -35,7 +35,7 @@ def domains(data: DictConfig | None, run: Path | None = None) -> Domains:
 
     Raises UserError if there is no such set.
     """
-    own = None if run is None else runs.load_config(run).get("data")
+    own = None if run is None else load_config(run).get("data")
     chosen = data is not None and "layout" in data and "_target_" in data.layout
     if own is not None and not chosen:
         data = OmegaConf.merge(own, data or {})  # type: ignore[assignment]

@@ -20,12 +20,12 @@ from typing import Any
 
 from torch import nn
 
-from src import runs
 from src.config import schema
 from src.data.images import read_image
 from src.data.sixteen_bits import WHITE, demand_white, white_of
 from src.frame_jobs import is_video, plan
 from src.made import Made
+from src.runs.folder import load_config
 from src.scale import Scale
 from src.system.device import device
 from src.system.errors import UserError
@@ -67,7 +67,7 @@ def translator(config: schema.TranslateConfig) -> tuple[nn.Module, dict[str, Any
 def _white(config: schema.TranslateConfig) -> int:
     if config.white is not None:
         return demand_white(config.white, "white")
-    return WHITE if config.run is None else white_of(runs.load_config(Path(config.run)).get("data"))
+    return WHITE if config.run is None else white_of(load_config(Path(config.run)).get("data"))
 
 
 def _translate_files(config: schema.TranslateConfig) -> Path:

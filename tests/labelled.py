@@ -8,11 +8,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from src import run_metrics, runs
 from src.config import naming, schema
 from src.config.build import build_method
 from src.data.streets import write
 from src.modules.average import WeightAverage
+from src.runs.folder import save_config
+from src.runs.results import save_metrics
+from src.runs.weights import save_weights
 from tests.conftest import CONF, TINY, config
 
 SMALL = [
@@ -52,9 +54,9 @@ def translator(folder: Path, *data: str) -> Path:
     resolved = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     for key in ("callbacks", "logger", "metrics"):
         del resolved[key]
-    runs.save_config(folder, resolved)
-    runs.save_weights(folder, method, WeightAverage(method.G, decay=0.9).network)
-    run_metrics.save(folder, {"kid": 1.0}, {"seed": 0})
+    save_config(folder, resolved)
+    save_weights(folder, method, WeightAverage(method.G, decay=0.9).network)
+    save_metrics(folder, {"kid": 1.0}, {"seed": 0})
     return folder
 
 

@@ -233,7 +233,7 @@ def test_an_unknown_key_is_refused():
         "lightning.Trainer",
         "src.data.streets.write.write_streets",
         "src.data.layouts.streets",
-        "src.runs.save_weights",
+        "src.runs.weights.save_weights",
         "torch.optim.adam.torch.load",
         "os.system",
         "subprocess.Popen",

@@ -10,13 +10,14 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from src import run_metrics, segmenter_runs
+from src import segmenter_runs
 from src.content import content, judge_all
 from src.data.images import read_image
 from src.data.labels import LabelTable
 from src.data.transforms import Transforms
 from src.metrics import confusion
 from src.pictures import outlines
+from src.runs.results import load_metrics
 from src.segment import segment
 from src.system.errors import UserError
 from tests.labelled import SMALL, composed, streets, translator
@@ -137,7 +138,7 @@ def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path:
     )
     run = translator(tmp_path / "run", *data)
     headline = content(configured(run, segmenter))
-    metrics, protocol = run_metrics.load(run)
+    metrics, protocol = load_metrics(run)
     assert metrics == {"kid": 1.0, **headline}
     names = {f"content_{name}" for name in ("accuracy", "miou", "hallucination_vegetation", "loss_vegetation")}
     assert set(headline) == names | {f"{name}_source" for name in names} | {"content_agreement"}

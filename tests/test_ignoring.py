@@ -10,10 +10,10 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import nn
 
-from src import runs
 from src.callbacks.checkpoint import Interrupted
 from src.config.build import build
 from src.data.images import read_image, write_image
+from src.runs.folder import load_config
 from src.system.errors import UserError
 from src.train import train
 from src.validation import Validation
@@ -98,7 +98,7 @@ def test_a_run_does_not_go_on_under_other_masks(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(
         UserError, match=r"not those that the run began with \(names, sizes or number differ, or a mask\)"
     ):
-        train(runs.load_config(folder), folder, resume=True)
+        train(load_config(folder), folder, resume=True)
 
 
 def test_a_run_with_masks_and_without_scores_ends(tmp_path: Path):

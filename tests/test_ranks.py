@@ -16,9 +16,10 @@ import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from safetensors.torch import load_file
 
-from src import fitting, runs, train
+from src import fitting, train
 from src.callbacks.checkpoint import Interrupted
 from src.config.build import build
+from src.runs.folder import CHECKPOINT, CONFIG
 from src.system.errors import UserError
 from tests import fake_slurm, frames, two_ranks
 from tests.conftest import ATTENTIONS, CONF, TINY, config
@@ -254,7 +255,7 @@ def test_ctrl_c_in_one_process_stops_all_with_a_checkpoint(tmp_path: Path):
 
 
 def test_a_job_that_slurm_starts_again_goes_on(base: Path, tmp_path: Path):
-    for name in (runs.CONFIG, runs.CHECKPOINT):
+    for name in (CONFIG, CHECKPOINT):
         shutil.copy(base / "one/none" / name, tmp_path / name)
     again = command(*settings(base / "frames", "attention=none", f"hydra.run.dir={tmp_path}"))
     for restarts in (0, 1):

@@ -14,9 +14,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from src import runs, study
+from src import study
 from src.config import schema
 from src.config.naming import run_name
+from src.runs.folder import save_config
 from tests import labelled
 from tests.conftest import CONF, TINY
 
@@ -173,7 +174,7 @@ def test_a_configuration_takes_nothing_from_the_environment(tmp_path: Path, monk
     for text in ("${oc.env:PLANTED}", "${oc.env:PLANTED,none}", "x${oc.decode:${oc.env:PLANTED}}"):
         config = OmegaConf.create({"variant": text})
         with pytest.raises(OmegaConfBaseException, match="takes nothing from the environment") as raised:
-            runs.save_config(tmp_path, config)
+            save_config(tmp_path, config)
         assert "a-secret" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
 

@@ -14,11 +14,12 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-from src import runs, segmenter_runs
+from src import segmenter_runs
 from src.callbacks.checkpoint import Interrupted
 from src.data.labelled import labelled_set
 from src.data.labels import IGNORE
 from src.modules.schedule import polynomial_decay
+from src.runs.folder import load_config
 from src.segment import segment
 from src.system.errors import UserError
 from tests.bad_inputs.refusal import run
@@ -103,7 +104,7 @@ def test_a_stopped_run_ends_in_the_same_bits(
         with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
             segment(cfg, tmp_path)
     assert not (tmp_path / "metrics.json").exists()
-    segment(runs.load_config(tmp_path), tmp_path, resume=True)
+    segment(load_config(tmp_path), tmp_path, resume=True)
     assert_equal_runs(whole, tmp_path)
 
 
@@ -219,4 +220,4 @@ def test_a_segmenter_whose_sets_have_moved_goes_on_where_they_lie_now(
     code, lines = run("segment", [f"resume={folder}", *places])
     assert code == 0, lines
     assert_equal_runs(finished[0], folder)
-    assert runs.load_config(folder).train == f"{tmp_path}/after/playing_for_data"
+    assert load_config(folder).train == f"{tmp_path}/after/playing_for_data"

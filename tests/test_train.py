@@ -16,10 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from safetensors.torch import load_file
 
-from src import runs
 from src.callbacks import checkpoint
 from src.callbacks.checkpoint import Interrupted
 from src.config.build import build_method
+from src.runs.folder import load_config
+from src.runs.weights import load_translator
 from src.system.errors import UserError
 from src.train import train
 from tests.bad_inputs import refusal
@@ -131,8 +132,8 @@ def test_two_runs_in_one_folder_are_refused(finished: tuple[Path, DictConfig]):
 
 
 def test_the_average_is_kept_apart_from_the_last_step(finished: tuple[Path, DictConfig]):
-    average = runs.load_translator(finished[0], average=True)
-    last = runs.load_translator(finished[0], average=False)
+    average = load_translator(finished[0], average=True)
+    last = load_translator(finished[0], average=False)
     assert any(not torch.equal(a, b) for a, b in zip(average.parameters(), last.parameters(), strict=True))
 
 
@@ -175,7 +176,7 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
             patch.setattr("src.fitting.Progress", lambda stop=stop: StopAfter(stop))
             with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
                 train(cfg, folder, resume=number > 0)
-    train(runs.load_config(folder), folder, resume=True)
+    train(load_config(folder), folder, resume=True)
 
 
 @pytest.mark.parametrize(

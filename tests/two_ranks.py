@@ -12,8 +12,9 @@ from pathlib import Path
 from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
-from src import fitting, runs, train
+from src import fitting, train
 from src.callbacks.checkpoint import Interrupted
+from src.runs.folder import load_config
 from tests.conftest import config
 
 DDP = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
@@ -37,7 +38,7 @@ def run(folder: Path, overrides: list[str], resume: bool, stop: int | None) -> N
         fitting.Progress = lambda: Interrupt(stop)
     try:
         if resume:
-            asked = OmegaConf.merge(runs.load_config(folder), {"trainer": asked.trainer})
+            asked = OmegaConf.merge(load_config(folder), {"trainer": asked.trainer})
         train.train(asked, folder, resume=resume)
     except Interrupted:
         assert stop is not None

@@ -6,8 +6,9 @@ from typing import Any
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
-from src import runs
 from src.networks.generator import Architecture, Generator
+from src.runs.folder import WEIGHTS
+from src.runs.weights import AVERAGE, load_tensors
 from src.system.errors import UserError
 from src.system.files import sha256
 from src.weights import load, tensors_file
@@ -28,7 +29,7 @@ class InitialWeights(Callback):
             method: changed in place.
             source: a run folder, its weights.safetensors, a file of src.export, or a released generator.
         """
-        path = source / runs.WEIGHTS if source.is_dir() else source
+        path = source / WEIGHTS if source.is_dir() else source
         line = take_weights(method, path)
         self._sha256 = sha256(path)
         return line
@@ -68,7 +69,7 @@ def take_weights(method: nn.Module, path: Path) -> str:
     own = {key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)}
     shared = {_part(key) for key in saved} & {_part(key) for key in own}
     if "G" not in shared:
-        raise UserError(f"method.init_from: {path} holds no generator; name a run folder or its {runs.WEIGHTS}")
+        raise UserError(f"method.init_from: {path} holds no generator; name a run folder or its {WEIGHTS}")
     fresh = sorted({_part(key) for key in own} - shared)
     if {k: v.shape for k, v in saved.items() if _attends(k)} != {k: v.shape for k, v in own.items() if _attends(k)}:
         if any(_attends(key) and _part(key) in shared for key in own):
@@ -89,8 +90,8 @@ def take_weights(method: nn.Module, path: Path) -> str:
 def _saved(path: Path) -> tuple[dict[str, Tensor], Architecture | None]:
     """Weights by name, without the average; of a file that holds a generator alone, its architecture."""
     if path.suffix == ".safetensors" and not tensors_file.describes_itself(path):
-        tensors = runs.load_tensors(path)
-        return {key: value for key, value in tensors.items() if not key.startswith(runs.AVERAGE)}, None
+        tensors = load_tensors(path)
+        return {key: value for key, value in tensors.items() if not key.startswith(AVERAGE)}, None
     try:
         generator = load.generator(path)
     except UserError as error:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from src import run_logs
 from src.networks.generator import TAPS
 from src.page.charts import Line, over_epochs
+from src.runs.logs import Log, read
 from src.system.errors import UserError
 from src.table.columns import headlines
 from src.table.rows import Row
@@ -38,11 +38,11 @@ def curves(rows: Sequence[Row], scores: Sequence[str]) -> tuple[list[Group], lis
         rows: of the table.
         scores: its columns' names; the charts follow their order.
     """
-    logs, missing = dict[str, list[run_logs.Log]](), list[str]()
+    logs, missing = dict[str, list[Log]](), list[str]()
     for row in rows:
         for run in row.runs.values():
             try:
-                log = run_logs.read(run.folder)
+                log = read(run.folder)
             except UserError:
                 missing.append(f"The log of {run.name} cannot be read.")
                 continue
@@ -82,7 +82,7 @@ def _spread(names: Sequence[str]) -> dict[str, str]:
     return {name: title for name, title in taps.items() if name in names}
 
 
-def _lines(rows: Sequence[Row], logs: Mapping[str, Sequence[run_logs.Log]], name: str) -> list[Line]:
+def _lines(rows: Sequence[Row], logs: Mapping[str, Sequence[Log]], name: str) -> list[Line]:
     return [
         Line(row.label, style, [log[name] for log in logs.get(row.label, ()) if name in log])
         for style, row in enumerate(rows)

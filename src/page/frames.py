@@ -8,7 +8,7 @@ from typing import Any
 from src.data.datamodule import spaced
 from src.data.images import Pixels, find_images, read_image
 from src.data.transforms import resize
-from src.run_files import IMAGES
+from src.runs.folder import IMAGES
 from src.system.errors import UserError
 from src.table.collect import Run
 

@@ -16,7 +16,7 @@ from src.page.commands import commands
 from src.page.curves import curves
 from src.page.frames import Frame, frames
 from src.page.pictures import BUDGET, Picture, encoded
-from src.run_files import CONTENT_PICTURE, IMAGES
+from src.runs.folder import CONTENT_PICTURE, IMAGES
 from src.system.errors import UserError
 from src.table import protocol, text
 from src.table.collect import Collection, Run

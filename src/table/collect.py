@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from src import costs, run_metrics, runs
+from src.runs.folder import CONFIG, METRICS, load_config
+from src.runs.results import load_cost, load_metrics
 from src.system.errors import UserError
 
 SWEEP = "multirun.yaml"  # Hydra leaves it in the folder of a sweep
@@ -65,7 +66,7 @@ def collect(folders: Sequence[Path]) -> Collection:
     finished, unfinished = [], []
     for path in unique:
         name = path.relative_to(base).as_posix()
-        if (path / runs.METRICS).is_file():
+        if (path / METRICS).is_file():
             finished.append(_read(path, name))
         else:
             unfinished.append(name)
@@ -73,7 +74,7 @@ def collect(folders: Sequence[Path]) -> Collection:
 
 
 def _find(folder: Path) -> Iterator[Path]:
-    if any((folder / name).is_file() for name in (runs.CONFIG, runs.METRICS)):
+    if any((folder / name).is_file() for name in (CONFIG, METRICS)):
         yield folder
         return
     for child in sorted(folder.iterdir()):
@@ -85,16 +86,16 @@ def _find(folder: Path) -> Iterator[Path]:
 
 
 def _read(folder: Path, name: str) -> Run:
-    metrics, protocol = run_metrics.load(folder)
+    metrics, protocol = load_metrics(folder)
     # taken as written: a run's configuration is resolved, and a stranger's interpolations are not for us to follow
-    nested = OmegaConf.to_container(runs.load_config(folder), resolve=False)
+    nested = OmegaConf.to_container(load_config(folder), resolve=False)
     assert isinstance(nested, dict)
     config = dict(_flat(nested))
     variant, seed = config.get("variant"), config.get("seed")
     if not isinstance(variant, str) or not isinstance(seed, int):
         lacking = "seed" if isinstance(variant, str) else "variant"
-        raise UserError(f"{folder / runs.CONFIG}: names no {lacking}, so the run has no row; leave it out or repeat it")
-    return Run(name, variant, seed, config, metrics, protocol, costs.load(folder), folder)
+        raise UserError(f"{folder / CONFIG}: names no {lacking}, so the run has no row; leave it out or repeat it")
+    return Run(name, variant, seed, config, metrics, protocol, load_cost(folder), folder)
 
 
 def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

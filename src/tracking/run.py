@@ -10,9 +10,9 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
-from src import runs
 from src.data.images import Pixels
 from src.metrics.direction import better
+from src.runs.folder import load_config
 from src.system.errors import one_of
 from src.system.files import write
 from src.tracking.session import MODES, in_one_line, package, say, start
@@ -88,7 +88,7 @@ class WandbRun(Logger):
             # the run that began, wherever W&B put it
             place = {name: value for name, value in zip(("project", "entity"), known[1:], strict=False) if value}
             asked = {"id": known[0] if known else secrets.token_hex(4), **self._options, **place}
-            config = OmegaConf.to_container(runs.load_config(self._folder.parent))
+            config = OmegaConf.to_container(load_config(self._folder.parent))
             run = start(self._folder, self._mode, resume="allow", name=self.name, config=config, **asked)
             self._run = run
             self._attempt(lambda run: run.define_metric("*", step_metric="batches"))

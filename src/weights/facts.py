@@ -8,9 +8,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from src import run_metrics, runs
 from src.data.sixteen_bits import WHITE, white_of
 from src.networks.generator import STRIDE, Architecture, Generator
+from src.runs.folder import WEIGHTS, load_config
+from src.runs.results import load_metrics
 from src.system.commit import git_commit
 from src.system.errors import UserError
 from src.system.files import sha256
@@ -53,8 +54,8 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
 
     Raises UserError if the run has no scores yet.
     """
-    config = runs.load_config(folder)
-    metrics, protocol = run_metrics.load(folder)
+    config = load_config(folder)
+    metrics, protocol = load_metrics(folder)
     data = config.get("data")
     white = white_of(data)
     layout = str(OmegaConf.select(config, "data.layout._target_"))
@@ -63,7 +64,7 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
         "what": f"image-to-image translator x -> y, a ResNet generator ({config.get('variant', 'unknown')})",
         "architecture": json.dumps(network.architecture._asdict()),
         "weights": "average over training" if average else "last step",
-        "weights_sha256": sha256(folder / runs.WEIGHTS),
+        "weights_sha256": sha256(folder / WEIGHTS),
         "input": f"images [B, 3, H, W], float32, RGB, values in {RANGE}",
         "output": f"images of the same shape, RGB, values in {RANGE}",
         "sizes": f"H and W multiples of {STRIDE}, at least {2 * STRIDE}; src.translate repeats the border up to one "

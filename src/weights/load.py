@@ -4,8 +4,9 @@ from pathlib import Path
 
 from torch import nn
 
-from src import runs
 from src.networks.generator import Generator
+from src.runs.folder import WEIGHTS, load_config
+from src.runs.weights import load_translator
 from src.system.errors import UserError, did_you_mean
 from src.weights import facts, onnx_file, released_file, tensors_file, torchscript_file
 
@@ -25,7 +26,7 @@ def translator(run: str | None, weights: str | None, *, average: bool, accelerat
     """
     file = source(run, weights)
     if run is not None:
-        return runs.load_translator(Path(run), average=average)
+        return load_translator(Path(run), average=average)
     if not average:
         raise UserError(f"average=false: {file} holds one set of weights; leave average out")
     if file.suffix.lower() == ".onnx":
@@ -42,7 +43,7 @@ def training_height(run: str | None, weights: str | None) -> int | None:
     """
     file = source(run, weights)
     if run is not None:
-        return facts.height_of(runs.load_config(Path(run)).get("data"))
+        return facts.height_of(load_config(Path(run)).get("data"))
     readers = {".safetensors": tensors_file, ".onnx": onnx_file, ".pt": torchscript_file, ".pth": torchscript_file}
     reader = readers.get(file.suffix.lower())
     return None if reader is None else facts.height(reader.facts(file))
@@ -53,7 +54,7 @@ def source(run: str | None, weights: str | None) -> Path:
     if (run is None) == (weights is None):
         both = "exclude each other" if run is not None else "name what translates"
         raise UserError(f"run and weights: {both}; give run=<folder of a trained run> or weights=<file>")
-    return Path(run) / runs.WEIGHTS if run is not None else Path(str(weights))
+    return Path(run) / WEIGHTS if run is not None else Path(str(weights))
 
 
 def generator(path: Path) -> Generator:

@@ -7,8 +7,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from src import runs
 from src.networks.generator import Generator, restore
+from src.runs.folder import CONFIG
+from src.runs.weights import AVERAGE
 from src.system.errors import UserError
 from src.weights import facts as facts_of
 
@@ -39,10 +40,8 @@ def read(path: Path) -> Generator:
     try:
         with safe_open(path, "pt") as file:
             names, said = list(file.keys()), file.metadata() or {}
-            if not said and any(name.startswith(("G.", runs.AVERAGE)) for name in names):
-                raise UserError(
-                    f"{path}: the weights of a run, which its {runs.CONFIG} describes; name its folder by run="
-                )
+            if not said and any(name.startswith(("G.", AVERAGE)) for name in names):
+                raise UserError(f"{path}: the weights of a run, which its {CONFIG} describes; name its folder by run=")
             architecture = facts_of.architecture(said)
             return restore(architecture, {name: file.get_tensor(name).float() for name in names})
     except UserError:

@@ -30,7 +30,7 @@ BAR = re.compile(r".*\d+%\|.*\]")
 def run(command: str, arguments: Sequence[str]) -> tuple[int, list[str]]:
     """Exit code, and the lines on stderr."""
     module = importlib.import_module(f"src.{command}")
-    if command in ("report", "inventory.command"):
+    if command in ("report", "runs.__main__"):
         return _watched(lambda: module.main(arguments), [])
     return _watched(module.main, [f"src/{command}.py", *arguments])
 

@@ -9,13 +9,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from src import runs
 from src.config.build import build, build_method
 from src.data.unpaired import Draws
 from src.methods.base import Batch
 from src.methods.cyclegan import CycleGAN
 from src.networks import noise
 from src.networks.resample import BlurDown, BlurUp
+from src.runs.weights import load_translator
 from src.train import train
 from tests.conftest import TINY, batch, config, cut
 
@@ -195,7 +195,7 @@ def test_a_finished_run_gives_the_translator_of_either_kind(frames: Callable[...
     parts = {key.split(".")[0] for key in tensors}
     assert parts == {"G", "F", "D_x", "D_y", "average"}  # the pools' images stay out
     for average, prefix in ((True, "average."), (False, "G.")):
-        translator = runs.load_translator(tmp_path, average=average)
+        translator = load_translator(tmp_path, average=average)
         assert all(torch.equal(value, tensors[prefix + key]) for key, value in translator.state_dict().items())
 
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from src import run_logs, run_metrics
-from src.run_files import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS
+from src.runs import logs
+from src.runs.folder import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS
+from src.runs.results import load_metrics
 from src.system.errors import UserError
 
 State = Literal["finished", "running", "stopped", "broken"]
@@ -56,21 +57,6 @@ class Run:
     reason: str
 
 
-def find(folder: Path) -> Iterator[Path]:
-    """Run folders at and below a folder, sorted; links and hidden folders are passed over, and so is what a run holds.
-
-    Raises UserError if there is no such folder.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name one that holds runs")
-    for path, folders, files in os.walk(folder):
-        if CONFIG in files or METRICS in files:
-            yield Path(path)
-            folders.clear()
-        else:
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-
-
 def describe(folder: Path, name: str) -> Run:
     """What the files in a run folder say.
 
@@ -94,7 +80,7 @@ def describe(folder: Path, name: str) -> Run:
     files = list(_files(folder))
     score = next(iter(metrics), None)
     planned = _planned(config)
-    steps = protocol.get("batches") if finished else run_logs.batches(folder)
+    steps = protocol.get("batches") if finished else logs.batches(folder)
     return Run(
         folder=folder,
         name=name,
@@ -146,7 +132,7 @@ def _metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
     if not (folder / METRICS).is_file():
         return {}, {}
     try:
-        return run_metrics.load(folder)
+        return load_metrics(folder)
     except UserError as error:
         raise ValueError(f"{METRICS} cannot be read") from error
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from src.run_files import LOGS
+from src.runs.folder import LOGS
 from src.system.errors import UserError
 
 _AXES = ("epoch", "step")

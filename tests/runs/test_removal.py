@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from src.inventory import removal
-from src.inventory.command import main
-from src.run_files import LOCK
+from src.runs import removal
+from src.runs.__main__ import main
+from src.runs.folder import LOCK
 from tests import labelled
 from tests.bad_inputs.refusal import listing
 

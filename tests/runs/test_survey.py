@@ -11,10 +11,10 @@ import pytest
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from src import runs
-from src.inventory.command import main
-from src.inventory.survey import describe, find
-from src.run_files import LOCK
+from src.runs.__main__ import main
+from src.runs.find import find
+from src.runs.folder import LOCK, save_config
+from src.runs.survey import describe
 from src.system.errors import UserError
 from tests import labelled
 from tests.conftest import CONF, config
@@ -33,7 +33,7 @@ def unfinished(folder: Path, *overrides: str) -> Path:
     assert isinstance(resolved, dict)
     for key in ("callbacks", "logger", "metrics"):
         del resolved[key]
-    runs.save_config(folder, OmegaConf.create(resolved))
+    save_config(folder, OmegaConf.create(resolved))
     return folder
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from src import run_files
-from src.inventory.survey import Run, config_of, describe, find
+from src.runs.find import find
+from src.runs.folder import ALL, CHECKPOINTS, CONFIG, LOCK, METRICS
+from src.runs.survey import Run, config_of, describe
 from src.system.errors import UserError, did_you_mean, unwritable
 
 
@@ -52,7 +53,7 @@ def remove(removal: Removal) -> None:
     Raises UserError if one has, or if something cannot be removed.
     """
     folder = removal.run.folder
-    lock = FileLock(folder / run_files.LOCK, blocking=False)
+    lock = FileLock(folder / LOCK, blocking=False)
     try:
         with lock:
             for path in removal.paths:
@@ -60,7 +61,7 @@ def remove(removal: Removal) -> None:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
-            (folder / run_files.LOCK).unlink(missing_ok=True)
+            (folder / LOCK).unlink(missing_ok=True)
         if removal.whole:
             folder.rmdir()
     except Timeout:
@@ -85,7 +86,7 @@ def _named(name: str, root: Path) -> Path:
 
 
 def _removal(folder: Path, root: Path, *, checkpoints: bool) -> Removal:
-    if not any((folder / name).is_file() for name in (run_files.CONFIG, run_files.METRICS)):
+    if not any((folder / name).is_file() for name in (CONFIG, METRICS)):
         raise UserError(f"{folder}: not a run folder; only what src.train and src.segment wrote is removed")
     run = describe(folder, folder.relative_to(os.path.abspath(root)).as_posix())
     if run.state == "running":
@@ -93,27 +94,25 @@ def _removal(folder: Path, root: Path, *, checkpoints: bool) -> Removal:
     try:
         config = config_of(folder)
     except ValueError as error:
-        raise UserError(
-            f"{folder}: {run_files.CONFIG} is no run's; look at the folder and remove it yourself"
-        ) from error
+        raise UserError(f"{folder}: {CONFIG} is no run's; look at the folder and remove it yourself") from error
     if checkpoints:
         if run.state != "finished":
             raise UserError(f"{folder}: the run is {run.state}, not finished, and needs its checkpoint to go on")
-        paths = [folder / name for name in run_files.CHECKPOINTS if (folder / name).is_file()]
+        paths = [folder / name for name in CHECKPOINTS if (folder / name).is_file()]
         return Removal(run, paths, whole=False, bytes=run.checkpoint_bytes)
     foreign = sorted(set(os.listdir(folder)) - set(_written(folder, config)))
     if foreign:
         raise UserError(f"{folder}: holds {foreign[0]}, which no run writes; move it away, then remove the run")
-    inner = [path.parent for name in (run_files.CONFIG, run_files.METRICS) for path in folder.glob(f"*/**/{name}")]
+    inner = [path.parent for name in (CONFIG, METRICS) for path in folder.glob(f"*/**/{name}")]
     if inner:
         raise UserError(f"{folder}: holds another run, {min(inner).relative_to(folder)}; remove or move that first")
-    paths = [folder / name for name in sorted(os.listdir(folder)) if name not in (run_files.CONFIG, run_files.LOCK)]
-    return Removal(run, [*paths, folder / run_files.CONFIG], whole=True, bytes=run.bytes)
+    paths = [folder / name for name in sorted(os.listdir(folder)) if name not in (CONFIG, LOCK)]
+    return Removal(run, [*paths, folder / CONFIG], whole=True, bytes=run.bytes)
 
 
 def _written(folder: Path, config: dict[str, object]) -> Iterator[str]:
     """Names that a run may leave at the top of its folder."""
-    yield from run_files.ALL
+    yield from ALL
     yield from (path.name for path in folder.glob(".*.part"))
     metrics = config.get("metrics")
     if isinstance(metrics, dict) and isinstance(metrics.get("per_image"), str):

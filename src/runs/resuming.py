@@ -9,12 +9,13 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from src import run_metrics, runs
 from src.config import command
+from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, WEIGHTS, load_config, save_config
+from src.runs.results import load_metrics
 from src.system.errors import UserError
 from src.system.ranks import is_first, say
 
-CHECKPOINTS = (runs.CHECKPOINT, runs.PREVIOUS)
+CHECKPOINTS = (CHECKPOINT, PREVIOUS)
 EXTENDED = "extended_from"
 """In the configuration of a run that was trained longer: the epochs it was begun with."""
 REPEATED = ("data", "extractor")
@@ -28,7 +29,7 @@ def begun(folder: Path) -> bool:
 
 def refuse_second_run(folder: Path) -> None:
     """Raise UserError if `folder` already holds a run worth keeping."""
-    if begun(folder) or (folder / runs.WEIGHTS).exists():
+    if begun(folder) or (folder / WEIGHTS).exists():
         raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
 
 
@@ -54,7 +55,7 @@ def saved_config(
     if not any(folder.iterdir()):
         folder.rmdir()  # Hydra has just made it
         raise UserError(f"resume={folder}: no such run folder; check the path")
-    saved = runs.load_config(folder)
+    saved = load_config(folder)
     repeated = {group for group in REPEATED if _targets(config, group) == _targets(saved, group)}
     others = [item for key, item in keys.items() if item not in choices and key not in {"resume", *free, *repeated}]
     if others:
@@ -80,10 +81,10 @@ def keep_config(folder: Path, config: DictConfig, *, but: Collection[str]) -> No
         config: resolved.
         but: keys that stay what the run was begun with: data.batch_size is of its devices then.
     """
-    begun, kept = runs.load_config(folder), config.copy()
+    begun, kept = load_config(folder), config.copy()
     for key in but:
         OmegaConf.update(kept, key, OmegaConf.select(begun, key), force_add=True)
-    runs.save_config(folder, kept)
+    save_config(folder, kept)
 
 
 def extended(folder: Path, saved: DictConfig) -> DictConfig:
@@ -93,10 +94,10 @@ def extended(folder: Path, saved: DictConfig) -> DictConfig:
 
     Raises UserError if the run is not finished, or for fewer epochs.
     """
-    epochs, before = saved.trainer.max_epochs, runs.load_config(folder).trainer.max_epochs
+    epochs, before = saved.trainer.max_epochs, load_config(folder).trainer.max_epochs
     if epochs == before or not isinstance(epochs, int):
         return saved
-    if not (folder / runs.METRICS).is_file():
+    if not (folder / METRICS).is_file():
         raise UserError(f"trainer.max_epochs: a run is trained longer once it has ended; first resume={folder} alone")
     if epochs < before:
         raise UserError(f"trainer.max_epochs={epochs}: the run has had {before}; give more to train it longer")
@@ -110,9 +111,9 @@ def finished(folder: Path, epochs: int | None = None) -> dict[str, float] | None
         folder: of the run.
         epochs: it should have; None where it cannot be trained longer.
     """
-    if not (folder / runs.METRICS).is_file():
+    if not (folder / METRICS).is_file():
         return None
-    metrics, protocol = run_metrics.load(folder)
+    metrics, protocol = load_metrics(folder)
     if epochs is not None and protocol.get("epochs", epochs) < epochs:
         return None
     say(f"{folder}: this run is finished, after batch {protocol.get('batches')}; nothing was changed")
@@ -138,7 +139,7 @@ def checkpoint(folder: Path) -> Path | None:
                 say(f"{'; '.join(wrong)}; going on from {path}, after batch {found}")
             return path
         wrong.append(found)
-    if begun(folder) or (folder / runs.WEIGHTS).exists():
+    if begun(folder) or (folder / WEIGHTS).exists():
         raise UserError(f"{'; '.join(wrong)}; nothing to continue from, start a new run")
     say(f"{folder}: stopped before its first checkpoint; starting from the beginning")
     return None

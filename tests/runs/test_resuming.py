@@ -10,8 +10,10 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from src import resuming, runs
 from src.callbacks.checkpoint import Interrupted, WholeFileIO
+from src.runs import resuming
+from src.runs.folder import load_config, save_config
+from src.runs.weights import load_weights
 from src.system.errors import UserError
 from src.table.collect import collect
 from src.table.table import tabulate
@@ -88,7 +90,7 @@ def test_a_run_that_goes_on_from_the_checkpoint_before_ends_in_the_same_bits(
     damage, base: tuple[Path, DictConfig], stopped: Path
 ):
     damage(stopped / "last.ckpt")
-    train(runs.load_config(stopped), stopped, resume=True)
+    train(load_config(stopped), stopped, resume=True)
     assert_equal_runs(base[0] / "whole", stopped)
 
 
@@ -154,7 +156,7 @@ def test_a_run_stopped_before_its_first_checkpoint_starts_from_the_beginning(
     base: tuple[Path, DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     shutil.copy(base[0] / "whole/config.yaml", tmp_path)
-    train(runs.load_config(tmp_path), tmp_path, resume=True)
+    train(load_config(tmp_path), tmp_path, resume=True)
     assert "stopped before its first checkpoint; starting from the beginning" in capsys.readouterr().err
     assert_equal_runs(base[0] / "whole", tmp_path)
 
@@ -162,7 +164,7 @@ def test_a_run_stopped_before_its_first_checkpoint_starts_from_the_beginning(
 def test_a_run_that_ended_before_it_was_scored_is_scored(base: tuple[Path, DictConfig], tmp_path: Path):
     for name in ("config.yaml", "last.ckpt", "weights.safetensors"):
         shutil.copy(base[0] / "whole" / name, tmp_path)
-    train(runs.load_config(tmp_path), tmp_path, resume=True)
+    train(load_config(tmp_path), tmp_path, resume=True)
     assert_equal_runs(base[0] / "whole", tmp_path)
     assert (tmp_path / "metrics.json").read_bytes() == (base[0] / "whole/metrics.json").read_bytes()
 
@@ -175,7 +177,7 @@ def contents(folder: Path) -> dict[str, tuple[str, int]]:
 def test_a_finished_run_says_so_and_stays_as_it_is(base: tuple[Path, DictConfig], capsys: pytest.CaptureFixture[str]):
     folder = base[0] / "whole"
     before = contents(folder)
-    kid = train(runs.load_config(folder), folder, resume=True)
+    kid = train(load_config(folder), folder, resume=True)
     streams = capsys.readouterr()
     assert streams.err == f"{folder}: this run is finished, after batch 12; nothing was changed\n"
     metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
@@ -206,11 +208,11 @@ def test_what_a_resumed_run_advises_is_accepted_and_ends_in_the_same_bits(
 ):
     monkeypatch.chdir(stopped)
     value, message, mend = MENDS[setting]
-    config = runs.load_config(stopped)
+    config = load_config(stopped)
     OmegaConf.update(config, setting, value, merge=False)
     if setting.endswith("extractor"):
         config.extractor = value
-    runs.save_config(stopped, config)
+    save_config(stopped, config)
     code, (line,) = run("train", [f"resume={stopped}"])
     assert code == 1
     assert re.search(message, line), line
@@ -220,19 +222,19 @@ def test_what_a_resumed_run_advises_is_accepted_and_ends_in_the_same_bits(
     theirs = weights(base[0] / "whole")
     assert all(torch.equal(value, theirs[name]) for name, value in weights(stopped).items())
     key, _, kept = mended[-1].partition("=")
-    assert OmegaConf.select(runs.load_config(stopped), key) == (None if kept == "null" else kept)
+    assert OmegaConf.select(load_config(stopped), key) == (None if kept == "null" else kept)
 
 
 def test_the_devices_that_a_configuration_says_are_those_the_run_began_on(stopped: Path):
-    now = runs.load_config(stopped)
+    now = load_config(stopped)
     now.data.root, now.trainer.devices = "elsewhere", 2
     resuming.keep_config(stopped, now, but={"trainer.devices"})
-    kept = runs.load_config(stopped)
+    kept = load_config(stopped)
     assert (kept.data.root, kept.trainer.devices) == ("elsewhere", 1)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(runs.load_weights(folder))
+    return dict(load_weights(folder))
 
 
 def test_a_run_that_finds_other_files_where_its_data_lie_now_is_refused(
@@ -242,7 +244,7 @@ def test_a_run_that_finds_other_files_where_its_data_lie_now_is_refused(
     code, (line,) = run("train", [f"resume={stopped}", f"data.root={other}"])
     assert code == 1
     assert "the training files are not those that the run began with" in line
-    assert runs.load_config(stopped).data.root == str(base[1].data.root)
+    assert load_config(stopped).data.root == str(base[1].data.root)
 
 
 def test_a_choice_that_the_run_has_not_is_refused(stopped: Path):
@@ -280,7 +282,7 @@ def test_a_finished_run_that_is_trained_longer_ends_as_one_that_never_stopped(en
     protocol = json.loads((folder / "metrics.json").read_text())["protocol"]
     assert (protocol["epochs"], protocol["batches"]) == (4, 24)
     assert protocol["extended"] == "beyond the 2 epochs it was begun with, at their last rate, 0.5 of optimizer.lr"
-    assert runs.load_config(folder).extended_from == 2
+    assert load_config(folder).extended_from == 2
 
 
 def test_the_rate_of_a_longer_run_is_held_at_its_last_value(ended: Path):
@@ -289,7 +291,7 @@ def test_the_rate_of_a_longer_run_is_held_at_its_last_value(ended: Path):
         for name in ("short", "long")
         if (saved := torch.load(ended / name / "last.ckpt", weights_only=True))
     }
-    base = runs.load_config(ended / "long").optimizer.lr
+    base = load_config(ended / "long").optimizer.lr
     # two epochs, the second of them decaying: 1, 1/2, and then zero or, held, 1/2
     assert rates == {"short": [0.0, 0.0], "long": [base / 2, base / 2]}
 
@@ -299,7 +301,7 @@ def test_a_longer_run_shares_no_table_with_one_of_as_many_epochs(ended: Path, tm
     cfg = tiny(ended / "frames", *LONGER, "trainer.max_epochs=4", "seed=1")
     for name in ("config.yaml", "metrics.json"):
         shutil.copy(ended / "long" / name, tmp_path / "plain")
-    runs.save_config(tmp_path / "plain", cfg)
+    save_config(tmp_path / "plain", cfg)
     content = json.loads((tmp_path / "plain/metrics.json").read_text())
     del content["protocol"]["extended"]
     (tmp_path / "plain/metrics.json").write_text(json.dumps(content))

@@ -1,55 +1,20 @@
-"""What a run is: a folder with its configuration, weights and metrics. Build from a configuration, save, load.
-
-python -m src.runs      lists the runs in outputs/ and removes them: src.inventory
-"""
-
-if __name__ == "__main__":
-    from src.inventory.command import main
-
-    raise SystemExit(main())  # before the imports below, which take seconds and which a list does not need
+"""The weights of a run: written at its end, and read back into a method or a translator."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from src import run_files
 from src.config.build import build_method
-from src.system.errors import UserError, did_you_mean
+from src.runs.folder import CONFIG, WEIGHTS, load_config
+from src.system.errors import UserError
 from src.system.files import write
 
-CONFIG, WEIGHTS, METRICS = run_files.CONFIG, run_files.WEIGHTS, run_files.METRICS
-CHECKPOINT, PREVIOUS = run_files.CHECKPOINT, run_files.PREVIOUS
 AVERAGE = "average."
 """What the names of the averaged weights begin with in a weights file."""
-
-
-def save_config(folder: Path, config: DictConfig) -> None:
-    """Write the configuration with every interpolation resolved."""
-    resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
-    write(folder / CONFIG, OmegaConf.to_yaml(resolved).encode())
-
-
-def load_config(folder: Path) -> DictConfig:
-    """The configuration of a run folder; raises UserError if it is none."""
-    path = folder / CONFIG
-    if not path.is_file():
-        others = [one.parent for one in folder.parent.glob(f"*/{CONFIG}")] if folder.parent.is_dir() else []
-        mend = did_you_mean(folder, others) or "; name a folder that src.train wrote"
-        raise UserError(f"{folder}: not a run folder, {CONFIG} is missing{mend}")
-    try:
-        config = OmegaConf.load(path)
-    except Exception as error:
-        raise UserError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
-    if not isinstance(config, DictConfig):
-        raise UserError(f"{path}: not a run's configuration; name a folder that src.train wrote")
-    if "${" in path.read_text():
-        raise UserError(f"{path}: refers to other values with ${{...}}, as no run does; write the values")
-    return config
 
 
 def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:

@@ -20,8 +20,9 @@ from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
-from src.inventory import removal
-from src.inventory.survey import Run, describe, find
+from src.runs import removal
+from src.runs.find import find
+from src.runs.survey import Run, describe
 from src.system.errors import UserError
 from src.system.files import print_any_name
 
@@ -172,3 +173,7 @@ def _remove(options: argparse.Namespace) -> None:
         print(f"{'removed' if options.yes else 'would remove'} {each.run.folder} ({what}): {_size(each.bytes)}")
     total = _size(sum(each.bytes for each in planned))
     print(f"{total} freed" if options.yes else f"nothing removed; --yes frees {total}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
