@@ -26,14 +26,14 @@ from src.data.transforms import Transforms, transforms_of
 from src.data.unpaired import sample_key
 from src.frame_jobs import is_video, plan
 from src.methods.base import Method
-from src.pictures.score_maps import Explained, explanation
 from src.runs import logs
 from src.runs.folder import CONFIG, load_config
 from src.runs.weights import load_method, load_translator
 from src.system.device import device
 from src.system.errors import UserError
-from src.table.collect import collect
-from src.table.rows import pooled
+from src.tables.pictures.score_maps import Explained, explanation
+from src.tables.table.collect import collect
+from src.tables.table.rows import pooled
 
 SPREAD = {"coverage": "cells of 8x8 with a place", "reached": "places ever chosen"}
 """What is drawn of the log, `places/<tap>_<name>`: the share of an 8x8 partition's cells, and of the map's places."""

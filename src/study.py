@@ -18,7 +18,6 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src import downstream
 from src.callbacks.checkpoint import Interrupted
 from src.config import schema
 from src.config.naming import file_name
@@ -28,7 +27,6 @@ from src.data.labelled import Frame, digest, home, labelled_set, labels_of, usab
 from src.data.layouts import Domains
 from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
-from src.downstream import RAW, REAL, Cell, Study
 from src.runs import resuming
 from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
 from src.runs.results import load_metrics
@@ -38,6 +36,8 @@ from src.segment import FREE_ON_RESUME, segment
 from src.system.device import device
 from src.system.errors import UserError
 from src.system.files import sha256
+from src.tables import study_table
+from src.tables.study_table import RAW, REAL, Cell, Study
 from src.training_set import Job, domains, write_set
 from src.weights import load
 from src.whole_frames import translate
@@ -112,7 +112,7 @@ def study(config: schema.StudyConfig) -> str:
     common |= {"seeds": list(config.seeds), "segment": " ".join(config.segment) or "defaults"}
     common |= {"paired": True} if config.paired else {}
     common |= {"source_digest": digest(source), "source_frames": len(source)}
-    return downstream.save(Study(cells, watched, common), output)
+    return study_table.save(Study(cells, watched, common), output)
 
 
 def _sets(

@@ -22,10 +22,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from src import report, train
+from src import train
 from src.callbacks.checkpoint import WholeFileIO
 from src.modules.translation import Translation
+from src.report import main as print_report
 from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, WEIGHTS
+from src.tables import report
 from src.validation import Validation
 from tests.conftest import TINY
 from tests.frames import write_frames
@@ -150,7 +152,7 @@ def run(arguments: Sequence[str], log: Path, *, phase: str | None = None, at: in
             watch = Watch(phase, at, least, write)
             watch.install()
             if len(arguments) == 1 and "=" not in arguments[0]:
-                code = report.main(arguments)
+                code = print_report(arguments)
             else:
                 sys.argv = ["src.train", *arguments]
                 train.main()

@@ -12,10 +12,10 @@ from src import explain
 from src.config.build import build_method
 from src.data.images import read_image
 from src.networks.inside import inside
-from src.pictures.score_maps import Explained
 from src.runs.folder import METRICS, load_config, save_config
 from src.runs.weights import load_weights
 from src.system.errors import UserError
+from src.tables.pictures.score_maps import Explained
 from src.train import train
 from tests.conftest import TINY, config
 from tests.frames import write_frames

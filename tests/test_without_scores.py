@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from src.report import report
 from src.runs.folder import load_config, save_config
 from src.runs.results import load_metrics, save_metrics
 from src.runs.weights import load_translator
-from src.table.collect import collect
-from src.table.table import tabulate
+from src.tables.report import report
+from src.tables.table.collect import collect
+from src.tables.table.table import tabulate
 from src.weights import facts
 from tests.bad_inputs.refusal import assert_refused, run
 from tests.conftest import TINY

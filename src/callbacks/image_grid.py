@@ -11,8 +11,8 @@ from src.data.datamodule import spaced
 from src.data.images import write_image
 from src.data.unpaired import sample_key
 from src.modules.translation import Translation
-from src.pictures.score_maps import panel
 from src.system.errors import UserError
+from src.tables.pictures.score_maps import panel
 from src.tracking.run import WandbRun
 from src.validation import Validation, as_input
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from src.data.images import Pixels
 from src.data.labels import IGNORE, ClassMap, LabelTable
-from src.pictures.canvas import plain, rendered
+from src.tables.pictures.canvas import plain, rendered
 
 
 @dataclass(frozen=True)

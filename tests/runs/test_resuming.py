@@ -15,8 +15,8 @@ from src.runs import resuming
 from src.runs.folder import load_config, save_config
 from src.runs.weights import load_weights
 from src.system.errors import UserError
-from src.table.collect import collect
-from src.table.table import tabulate
+from src.tables.table.collect import collect
+from src.tables.table.table import tabulate
 from src.train import train
 from tests.bad_inputs.refusal import run
 from tests.frames import write_frames
