@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from src import label_tables, segmenter_runs
 from src.config import schema
+from src.data.domains import domains
 from src.data.images import read_image, write_image
 from src.data.labelled import expected_frame, labels_of, usable_frames
 from src.data.labelled_data import read_labelled
@@ -28,7 +29,6 @@ from src.data.sixteen_bits import WHITE, white_of
 from src.data.transforms import Transforms, to_pixels, transforms_of
 from src.metrics import confusion
 from src.metrics.confusion import Confusion
-from src.networks.any_size import translate_images
 from src.pictures import outlines
 from src.runs.folder import CONTENT, CONTENT_PICTURE, WEIGHTS, load_config
 from src.runs.results import load_metrics, save_metrics
@@ -36,7 +36,7 @@ from src.runs.weights import load_translator
 from src.system.device import device
 from src.system.errors import UserError, did_you_mean
 from src.system.files import sha256, write
-from src.training_set import domains
+from src.translation.any_size import translate_images
 
 PREFIX = "content_"
 
@@ -55,7 +55,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     folder = Path(config.run)
     saved = load_config(folder)
     metrics, protocol = load_metrics(folder)
-    listed = domains(config.data, folder)
+    listed = domains(config.data, saved.get("data"), folder)
     if config.split not in ("train", "val"):
         near = did_you_mean(config.split, ("train", "val"))
         raise UserError(f"split={config.split}: no such split; choose train or val{near}")

@@ -24,7 +24,6 @@ from src.data.images import read_image, write_image
 from src.data.sixteen_bits import white_of
 from src.data.transforms import Transforms, transforms_of
 from src.data.unpaired import sample_key
-from src.frame_jobs import is_video, plan
 from src.methods.base import Method
 from src.runs import logs
 from src.runs.folder import CONFIG, load_config
@@ -34,6 +33,7 @@ from src.system.errors import UserError
 from src.tables.pictures.score_maps import Explained, explanation
 from src.tables.table.collect import collect
 from src.tables.table.rows import pooled
+from src.translation.jobs import is_video, plan
 
 SPREAD = {"coverage": "cells of 8x8 with a place", "reached": "places ever chosen"}
 """What is drawn of the log, `places/<tap>_<name>`: the share of an 8x8 partition's cells, and of the map's places."""

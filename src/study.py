@@ -22,6 +22,7 @@ from src.callbacks.checkpoint import Interrupted
 from src.config import schema
 from src.config.naming import file_name
 from src.data.colour_transfer import transfer_colours
+from src.data.domains import domains
 from src.data.images import read_image, write_image
 from src.data.labelled import Frame, digest, home, labelled_set, labels_of, usable_frames
 from src.data.layouts import Domains
@@ -31,16 +32,16 @@ from src.runs import resuming
 from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
 from src.runs.results import load_metrics
 from src.runs.weights import load_translator
-from src.scale import Scale
 from src.segment import FREE_ON_RESUME, segment
 from src.system.device import device
 from src.system.errors import UserError
 from src.system.files import sha256
 from src.tables import study_table
 from src.tables.study_table import RAW, REAL, Cell, Study
-from src.training_set import Job, domains, write_set
-from src.weights import load
-from src.whole_frames import translate
+from src.translation.frames import translate
+from src.translation.labelled_set import Job, write_set
+from src.translation.scale import Scale
+from src.translation.weights import load
 
 COLOUR = "colour transfer (Reinhard)"
 

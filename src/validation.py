@@ -22,10 +22,10 @@ from src.metrics.image_set import ImageSet, to_bytes
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
 from src.metrics.sharpness import laplacian_deviation
-from src.networks.any_size import translate_images
 from src.networks.colour import ColourAlignment
 from src.system.errors import UserError
 from src.system.ranks import from_first, rank, ranks, share, shared_failure, to_first
+from src.translation.any_size import translate_images
 
 OWN = 16
 """Frames a domain whose sharpness is measured at their own size."""

@@ -17,16 +17,16 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from src import export as export_module
 from src.data.images import read_image
-from src.export import export
 from src.networks.generator import Generator
 from src.runs.results import save_metrics
 from src.runs.weights import load_translator
 from src.system.errors import UserError
 from src.system.files import sha256
-from src.translate import chosen
-from src.weights import load, onnx_file
+from src.translation.translate import chosen
+from src.translation.weights import export as export_module
+from src.translation.weights import load, onnx_file
+from src.translation.weights.export import export
 from tests import labelled
 from tests.labelled import composed
 from tests.released import Released

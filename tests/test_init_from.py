@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 from src.callbacks.checkpoint import Interrupted
 from src.callbacks.initial_weights import take_weights
 from src.config.build import build_method
-from src.export import export
 from src.modules.average import WeightAverage
 from src.runs.folder import load_config
 from src.runs.results import load_metrics
 from src.runs.weights import load_translator, save_weights
 from src.system.errors import UserError
 from src.train import train
+from src.translation.weights.export import export
 from tests import labelled
 from tests.conftest import TINY, config
 from tests.frames import write_frames

@@ -30,7 +30,7 @@ FORBIDDEN_CALLS = {
     *("torch.hub.load", "torch.jit.load", "torch.package.PackageImporter", "pandas.read_pickle"),
 }
 # what src.export has just made itself, it loads once, to check it
-EXCEPTIONS = {"src/export.py": ["torch.jit.load"]}
+EXCEPTIONS = {"src/translation/weights/export.py": ["torch.jit.load"]}
 LOADERS = {
     "torch.load": ("weights_only", True),
     "numpy.load": ("allow_pickle", False),
@@ -155,7 +155,7 @@ def test_a_manifest_names_no_file_outside_its_set(tmp_path: Path):
     run = labelled.translator(tmp_path / "run", "data=streets", f"data.root={tmp_path}/data")
     labelled.streets(tmp_path / "data")
     output, victim = tmp_path / "set", tmp_path / "victim.png"
-    from src.translate import chosen
+    from src.translation.translate import chosen
 
     config = labelled.composed("translate", f"run={run}", "split=train", f"output={output}", "accelerator=cpu")
     chosen(config)

@@ -14,21 +14,23 @@ from PIL import Image
 from src.config.build import build_method
 from src.data.images import read_image
 from src.data.transforms import to_pixels, to_tensor
-from src.frame_jobs import plan
-from src.made import MANIFEST
 from src.modules.average import WeightAverage
-from src.networks import any_size, strips
-from src.networks.any_size import BATCH, translate_images
 from src.networks.generator import Generator
 from src.runs.folder import save_config
 from src.runs.weights import load_translator, save_weights
 from src.system.errors import UserError
-from src.translate import chosen, main
-from src.whole_frames import translate as translate_files
+from src.translate import main
+from src.translation import any_size
+from src.translation.any_size import BATCH, translate_images
+from src.translation.frames import translate as translate_files
+from src.translation.jobs import plan
+from src.translation.manifest import MANIFEST
+from src.translation.strips import strips
+from src.translation.translate import chosen
 from tests import labelled
 from tests.bad_inputs import refusal
 from tests.conftest import CONF, TINY, config
-from tests.video import films
+from tests.translation.video import films
 
 
 @pytest.fixture(scope="module")

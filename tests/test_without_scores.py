@@ -13,7 +13,7 @@ from src.runs.weights import load_translator
 from src.tables.report import report
 from src.tables.table.collect import collect
 from src.tables.table.table import tabulate
-from src.weights import facts
+from src.translation.weights import facts
 from tests.bad_inputs.refusal import assert_refused, run
 from tests.conftest import TINY
 from tests.frames import write_frames

@@ -11,7 +11,7 @@ from src.runs.folder import WEIGHTS
 from src.runs.weights import AVERAGE, load_tensors
 from src.system.errors import UserError
 from src.system.files import sha256
-from src.weights import load, tensors_file
+from src.translation.weights import load, tensors_file
 
 _ATTENTION = "H.attention."
 

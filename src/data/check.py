@@ -22,12 +22,12 @@ from tqdm import tqdm
 from src import label_tables
 from src.config import schema
 from src.config.build import build
+from src.data.domains import domains
 from src.data.ignore import ignore_masks
 from src.data.labels import LabelTable
 from src.data.sixteen_bits import white_of
 from src.data.survey import Finding, duplicates, orphans, summary, survey
 from src.system.errors import UserError
-from src.training_set import domains
 
 SHOWN = 10
 

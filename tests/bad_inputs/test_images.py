@@ -20,9 +20,9 @@ from src.data.labelled import labelled_set, labels_of
 from src.data.labelled_data import LabelledData
 from src.data.unpaired import UnpairedImages
 from src.evaluate import evaluate
-from src.frame_jobs import plan
 from src.system.errors import UserError
-from src.whole_frames import translate
+from src.translation.frames import translate
+from src.translation.jobs import plan
 from tests.bad_inputs.image_files import BROKEN, GREY, READABLE, RGB, SIDE, animation, damaged, encoded, png
 from tests.data.test_labels import table
 from tests.labelled import composed

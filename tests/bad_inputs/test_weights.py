@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from src.export import export
 from src.runs.folder import CONFIG, WEIGHTS
-from src.weights import facts
+from src.translation.weights import facts
+from src.translation.weights.export import export
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
 from tests.bad_inputs.test_checkpoints import bomb, garbage, half, huge_header, lying_header, nothing, zipped_bomb
