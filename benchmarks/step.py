@@ -39,7 +39,7 @@ from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_r
 from src.losses.patch_nce import patch_nce  # noqa: E402
 from src.methods.base import Batch  # noqa: E402
 from src.methods.cut import CUT  # noqa: E402
-from src.modules.cuda_graph import CudaGraph  # noqa: E402
+from src.training.cuda_graph import CudaGraph  # noqa: E402
 
 ATTENTIONS = ("none", "triplet", "external", "bam", "self", "entropy")
 Step = Callable[[Batch], dict[str, Tensor]]

@@ -20,15 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
-from src import label_tables, launch, segmenter_runs
-from src.callbacks.checkpoint import LastCheckpoint, check_fits
+from src import label_tables, segmenter_runs
 from src.config import limits, naming, schema
 from src.config.build import build, complete
 from src.data.labelled import Frame, digest, labelled_set
 from src.data.labelled_data import LabelledData, check_readable, read_labelled
-from src.fitting import build_trainer, fit, quieten
+from src.downstream.module import Segmentation
 from src.metrics import confusion
-from src.modules.segmentation import Segmentation
 from src.runs import resuming
 from src.runs.folder import CHECKPOINT, save_config
 from src.runs.lock import alone
@@ -36,6 +34,9 @@ from src.runs.results import save_cost, save_metrics
 from src.system.commit import git_commit
 from src.system.device import arithmetic
 from src.system.errors import UserError
+from src.training import endings
+from src.training.callbacks.checkpoint import LastCheckpoint, check_fits
+from src.training.trainer import build_trainer, fit, quieten
 
 FREE_ON_RESUME = {key: (key,) for key in ("train", "test", "trainer.accelerator", "data.num_workers")}
 
@@ -47,7 +48,7 @@ naming.register()
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with launch.ending("src.segment", folder):
+    with endings.ending("src.segment", folder):
         if config.resume is None:
             metrics = segment(config, folder)
         else:

@@ -18,7 +18,6 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src.callbacks.checkpoint import Interrupted
 from src.config import schema
 from src.config.naming import file_name
 from src.data.colour_transfer import transfer_colours
@@ -38,6 +37,7 @@ from src.system.errors import UserError
 from src.system.files import sha256
 from src.tables import study_table
 from src.tables.study_table import RAW, REAL, Cell, Study
+from src.training.callbacks.checkpoint import Interrupted
 from src.translation.frames import translate
 from src.translation.labelled_set import Job, write_set
 from src.translation.scale import Scale

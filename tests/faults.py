@@ -23,12 +23,13 @@ import torch
 from safetensors.torch import load_file
 
 from src import train
-from src.callbacks.checkpoint import WholeFileIO
-from src.modules.translation import Translation
 from src.report import main as print_report
 from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, WEIGHTS
 from src.tables import report
-from src.validation import Validation
+from src.training import run as training_run
+from src.training.callbacks.checkpoint import WholeFileIO
+from src.training.translation import Translation
+from src.training.validation import Validation
 from tests.conftest import TINY
 from tests.frames import write_frames
 
@@ -85,7 +86,7 @@ class Watch:
         """Watch the functions that make up the phases."""
         self._watch(Translation, "training_step", "step")
         self._watch(WholeFileIO, "save_checkpoint", "checkpoint")
-        for owner, name in ((train, "save_weights"), (train, "save_metrics"), (Validation, "score")):
+        for owner, name in ((training_run, "save_weights"), (training_run, "save_metrics"), (Validation, "score")):
             self._watch(owner, name, "evaluation")
         self._watch(Validation, "references", "evaluation")
         self._watch(report, "write", "table")

@@ -11,10 +11,10 @@ from PIL import Image
 from src.config import naming, schema
 from src.config.build import build_method
 from src.data.streets import write
-from src.modules.average import WeightAverage
 from src.runs.folder import save_config
 from src.runs.results import save_metrics
 from src.runs.weights import save_weights
+from src.training.average import WeightAverage
 from tests.conftest import CONF, TINY, config
 
 SMALL = [

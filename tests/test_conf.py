@@ -21,13 +21,13 @@ FLAVOURS = {"fastcut": "cut", "cyclegan_original": "cyclegan"}
 # given by the code that builds them, not by a yaml
 SUPPLIED = {
     "src.networks.patch_sampler.PatchSampler": {"channels"},
-    "src.modules.translation.Translation": {"method", "optimizer"},
+    "src.training.translation.Translation": {"method", "optimizer"},
     "src.segmenters.segmenter.Segmenter": {"classes"},
     "src.data.labelled_data.LabelledData": {"frames", "table"},
-    "src.modules.segmentation.Segmentation": {"network", "optimizer"},
-    "src.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
-    "src.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
-    "src.tracking.run.WandbRun": {"save_dir"},
+    "src.downstream.module.Segmentation": {"network", "optimizer"},
+    "src.training.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
+    "src.training.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
+    "src.training.wandb.run.WandbRun": {"save_dir"},
     "src.data.layouts.folders": {"root"},
     "src.data.layouts.gta2cityscapes": {"root"},
     "src.data.layouts.streets": {"root"},

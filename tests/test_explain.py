@@ -16,7 +16,7 @@ from src.runs.folder import METRICS, load_config, save_config
 from src.runs.weights import load_weights
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import Explained
-from src.train import train
+from src.training.run import train
 from tests.conftest import TINY, config
 from tests.frames import write_frames
 from tests.labelled import composed

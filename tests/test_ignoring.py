@@ -10,13 +10,13 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import nn
 
-from src.callbacks.checkpoint import Interrupted
 from src.config.build import build
 from src.data.images import read_image, write_image
 from src.runs.folder import load_config
 from src.system.errors import UserError
-from src.train import train
-from src.validation import Validation
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.run import train
+from src.training.validation import Validation
 from tests.conftest import TINY, config, cut
 from tests.frames import write_frames
 from tests.modules.test_cuda_graph import shell
@@ -91,7 +91,7 @@ def test_a_run_does_not_go_on_under_other_masks(tmp_path: Path, monkeypatch: pyt
     folder, cfg = tmp_path / "run", masked(tmp_path, "attention=none")
     folder.mkdir()
     with monkeypatch.context() as patch:
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(2))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(2))
         with pytest.raises(Interrupted):
             train(cfg, folder)
     Image.fromarray(np.zeros((40, 56), np.uint8)).save(tmp_path / "frames/hood.png")

@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from src.callbacks.checkpoint import Interrupted
-from src.callbacks.initial_weights import take_weights
 from src.config.build import build_method
-from src.modules.average import WeightAverage
 from src.runs.folder import load_config
 from src.runs.results import load_metrics
 from src.runs.weights import load_translator, save_weights
 from src.system.errors import UserError
-from src.train import train
+from src.training.average import WeightAverage
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.callbacks.initial_weights import take_weights
+from src.training.run import train
 from src.translation.weights.export import export
 from tests import labelled
 from tests.conftest import TINY, config
@@ -129,7 +129,7 @@ def test_a_run_starts_from_weights_and_says_from_which_after_a_resume_too(
     # a rate that moves nothing: what the run ends with is what it started with
     still = ["optimizer.lr=1e-30", "trainer.max_epochs=1", "attention=triplet", f"method.init_from={source}"]
     with monkeypatch.context() as patch:
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(2))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(2))
         with pytest.raises(Interrupted):
             train(tiny(write_frames(tmp_path / "frames"), *still), folder)
     assert f"init_from: D, G, H from {weights}; fresh: attention" in capsys.readouterr().err

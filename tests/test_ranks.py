@@ -16,11 +16,12 @@ import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from safetensors.torch import load_file
 
-from src import fitting, train
-from src.callbacks.checkpoint import Interrupted
 from src.config.build import build
 from src.runs.folder import CHECKPOINT, CONFIG
 from src.system.errors import UserError
+from src.training import trainer as lightning_trainer
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.run import train
 from tests import fake_slurm, frames, two_ranks
 from tests.conftest import ATTENTIONS, CONF, TINY, config
 
@@ -87,12 +88,12 @@ def start_two(jobs: list[dict[str, object]], base: Path) -> list[subprocess.Pope
 def one_process(folder: Path, overrides: list[str], *, stop: int | None = None) -> None:
     folder.mkdir()
     if stop is None:
-        train.train(config(*overrides), folder)
+        train(config(*overrides), folder)
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "Progress", lambda: StopAfter(stop))
+        patch.setattr(lightning_trainer, "Progress", lambda: StopAfter(stop))
         with pytest.raises(Interrupted):
-            train.train(config(*overrides), folder)
+            train(config(*overrides), folder)
 
 
 class StopAfter(two_ranks.Interrupt):
@@ -213,9 +214,9 @@ def test_a_step_larger_than_an_epoch_is_refused_over_all_ranks(base: Path):
 
 def test_without_the_option_several_devices_are_refused(base: Path, tmp_path: Path):
     with pytest.raises(UserError, match="asks for 2 processes; add trainer=ddp"):
-        train.train(config(*settings(base / "frames", "trainer.devices=2")), tmp_path)
+        train(config(*settings(base / "frames", "trainer.devices=2")), tmp_path)
     with pytest.raises(UserError, match=r"trainer\.strategy must be auto, or chosen with trainer=ddp"):
-        train.train(config(*settings(base / "frames", "trainer.strategy=fsdp")), tmp_path)
+        train(config(*settings(base / "frames", "trainer.strategy=fsdp")), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

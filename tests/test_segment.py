@@ -15,13 +15,13 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
 from src import segmenter_runs
-from src.callbacks.checkpoint import Interrupted
 from src.data.labelled import labelled_set
 from src.data.labels import IGNORE
-from src.modules.schedule import polynomial_decay
 from src.runs.folder import load_config
 from src.segment import segment
 from src.system.errors import UserError
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.schedule import polynomial_decay
 from tests.bad_inputs.refusal import run
 from tests.conftest import CONF
 from tests.labelled import SMALL, composed, streets, write_pair
@@ -100,7 +100,7 @@ def test_a_stopped_run_ends_in_the_same_bits(
     cfg = cfg.copy()
     cfg.data.num_workers = workers
     with monkeypatch.context() as patch:
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(stop))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(stop))
         with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
             segment(cfg, tmp_path)
     assert not (tmp_path / "metrics.json").exists()
@@ -208,7 +208,7 @@ def test_a_segmenter_whose_sets_have_moved_goes_on_where_they_lie_now(
     moved = shutil.copytree(root, tmp_path / "before")
     folder = tmp_path / "run"
     folder.mkdir()
-    monkeypatch.setattr("src.fitting.Progress", lambda: StopAfter(3))
+    monkeypatch.setattr("src.training.trainer.Progress", lambda: StopAfter(3))
     with pytest.raises(Interrupted):
         segment(settings(moved), folder)
     monkeypatch.undo()

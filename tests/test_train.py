@@ -16,13 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from safetensors.torch import load_file
 
-from src.callbacks import checkpoint
-from src.callbacks.checkpoint import Interrupted
 from src.config.build import build_method
 from src.runs.folder import load_config
 from src.runs.weights import load_translator
 from src.system.errors import UserError
-from src.train import train
+from src.training.callbacks import checkpoint
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.run import train
 from tests.bad_inputs import refusal
 from tests.conftest import CONF, TINY, config
 
@@ -173,7 +173,7 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
     folder.mkdir()
     for number, stop in enumerate(stops):
         with monkeypatch.context() as patch:
-            patch.setattr("src.fitting.Progress", lambda stop=stop: StopAfter(stop))
+            patch.setattr("src.training.trainer.Progress", lambda stop=stop: StopAfter(stop))
             with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
                 train(cfg, folder, resume=number > 0)
     train(load_config(folder), folder, resume=True)

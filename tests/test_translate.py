@@ -14,11 +14,11 @@ from PIL import Image
 from src.config.build import build_method
 from src.data.images import read_image
 from src.data.transforms import to_pixels, to_tensor
-from src.modules.average import WeightAverage
 from src.networks.generator import Generator
 from src.runs.folder import save_config
 from src.runs.weights import load_translator, save_weights
 from src.system.errors import UserError
+from src.training.average import WeightAverage
 from src.translate import main
 from src.translation import any_size
 from src.translation.any_size import BATCH, translate_images

@@ -58,7 +58,7 @@ def test_one_image_a_domain_trains_without_scores_and_says_why(trained: Path):
 
 
 def test_a_sweep_gets_no_number(trained: Path):
-    from src.train import train
+    from src.training.run import train
 
     assert math.isnan(train(load_config(trained / "run"), trained / "run", resume=True))
 

@@ -19,7 +19,8 @@ INIT_FROM = "init_from"  # of the node `method`
 _MODELS = ("src.methods.", "src.networks.")
 _SEGMENTERS = ("src.segmenters.",)
 _SHELLS = (
-    *("src.data.", "src.metrics.", "src.modules.", "src.callbacks.", "src.tracking."),
+    *("src.data.", "src.metrics.", "src.training.translation.", "src.training.callbacks."),
+    *("src.training.wandb.", "src.downstream.module."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
 )
 T = TypeVar("T")

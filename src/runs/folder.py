@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from src.config.old_names import renamed
 from src.system.errors import UserError, did_you_mean
 from src.system.files import write
 
@@ -26,6 +27,12 @@ def save_config(folder: Path, config: DictConfig) -> None:
     write(folder / CONFIG, OmegaConf.to_yaml(resolved).encode())
 
 
+def read_config(path: Path) -> DictConfig | ListConfig:
+    """What stands in a file of a configuration, with today's names of classes; all that reads runs reads them here."""
+    written = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return OmegaConf.create(renamed(written))  # type: ignore[no-any-return]
+
+
 def load_config(folder: Path) -> DictConfig:
     """The configuration of a run folder; raises UserError if it is none."""
     path = folder / CONFIG
@@ -34,7 +41,7 @@ def load_config(folder: Path) -> DictConfig:
         mend = did_you_mean(folder, others) or "; name a folder that src.train wrote"
         raise UserError(f"{folder}: not a run folder, {CONFIG} is missing{mend}")
     try:
-        config = OmegaConf.load(path)
+        config = read_config(path)
     except Exception as error:
         raise UserError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(config, DictConfig):

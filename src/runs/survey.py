@@ -13,7 +13,7 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 
 from src.runs import logs
-from src.runs.folder import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS
+from src.runs.folder import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS, read_config
 from src.runs.results import load_metrics
 from src.system.errors import UserError
 
@@ -116,7 +116,7 @@ def is_running(folder: Path) -> bool:
 def config_of(folder: Path) -> dict[str, Any]:
     """The configuration in a run folder; raises ValueError if it is none that src.train or src.segment wrote."""
     try:
-        loaded = OmegaConf.load(folder / CONFIG)
+        loaded = read_config(folder / CONFIG)
     except Exception as error:
         raise ValueError(f"{CONFIG} is missing or cannot be read") from error
     # as written: what a stranger's references lead to is not for us to follow

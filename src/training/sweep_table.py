@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from src.system.errors import UserError
 from src.tables.report import report
 from src.tables.table.table import Table
-from src.tracking.table import log_report
+from src.training.wandb.table import log_report
 
 
 class SweepTable(Callback):

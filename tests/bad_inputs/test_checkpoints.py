@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from src.runs.folder import load_config, save_config
 from src.runs.weights import load_weights
-from src.train import train
+from src.training.run import train
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
 from tests.conftest import TINY, config

@@ -13,7 +13,7 @@ from src.data.streets import write
 from src.data.usable import announce, listing, usable
 from src.runs.results import load_metrics
 from src.system.errors import UserError
-from src.train import train
+from src.training.run import train
 from tests.conftest import TINY, config
 
 FRAMES = 60

@@ -16,7 +16,7 @@ from src.methods.cyclegan import CycleGAN
 from src.networks import noise
 from src.networks.resample import BlurDown, BlurUp
 from src.runs.weights import load_translator
-from src.train import train
+from src.training.run import train
 from tests.conftest import TINY, batch, config, cut
 
 

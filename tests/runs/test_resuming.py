@@ -10,14 +10,14 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from src.callbacks.checkpoint import Interrupted, WholeFileIO
 from src.runs import resuming
 from src.runs.folder import load_config, save_config
 from src.runs.weights import load_weights
 from src.system.errors import UserError
 from src.tables.table.collect import collect
 from src.tables.table.table import tabulate
-from src.train import train
+from src.training.callbacks.checkpoint import Interrupted, WholeFileIO
+from src.training.run import train
 from tests.bad_inputs.refusal import run
 from tests.frames import write_frames
 from tests.test_train import StopAfter, assert_equal_runs, tiny
@@ -34,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DictConfig]:
         (base / name).mkdir()
     train(cfg, base / "whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(4))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(4))
         with pytest.raises(Interrupted):
             train(cfg, base / "stopped")
     return base, cfg
@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pyt
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("src.callbacks.checkpoint.torch.save", full)
+    monkeypatch.setattr("src.training.callbacks.checkpoint.torch.save", full)
     with pytest.raises(OSError, match="No space left"):
         writer.save_checkpoint({"batch": 2}, tmp_path / "last.ckpt")
     assert torch.load(tmp_path / "last.ckpt", weights_only=True) == {"batch": 1}
@@ -272,7 +272,7 @@ def test_a_finished_run_that_is_trained_longer_ends_as_one_that_never_stopped(en
     code, lines = run("train", [f"resume={folder}", "trainer.max_epochs=3"])
     assert code == 0, lines
     with pytest.MonkeyPatch.context() as patch:  # longer still, stopped on the way, continued without a word of epochs
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(20))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(20))
         code, lines = run("train", [f"resume={folder}", "trainer.max_epochs=4"])
     assert code == 130, lines
     code, lines = run("train", [f"resume={folder}"])
