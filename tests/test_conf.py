@@ -22,8 +22,8 @@ FLAVOURS = {"fastcut": "cut", "cyclegan_original": "cyclegan"}
 SUPPLIED = {
     "src.networks.patch_sampler.PatchSampler": {"channels"},
     "src.training.translation.Translation": {"method", "optimizer"},
-    "src.segmenters.segmenter.Segmenter": {"classes"},
-    "src.data.labelled_data.LabelledData": {"frames", "table"},
+    "src.downstream.segmenter.Segmenter": {"classes"},
+    "src.downstream.data.LabelledData": {"frames", "table"},
     "src.downstream.module.Segmentation": {"network", "optimizer"},
     "src.training.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
     "src.training.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},

@@ -10,15 +10,14 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from src import segmenter_runs
-from src.content import content, judge_all
 from src.data.images import read_image
 from src.data.labels import LabelTable
 from src.data.transforms import Transforms
-from src.metrics import confusion
-from src.pictures import outlines
+from src.downstream import confusion, outlines
+from src.downstream.content import content, judge_all
+from src.downstream.run import segment
+from src.downstream.trained import load_segmenter
 from src.runs.results import load_metrics
-from src.segment import segment
 from src.system.errors import UserError
 from tests.labelled import SMALL, composed, streets, translator
 
@@ -145,9 +144,7 @@ def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path:
     assert protocol["content"]["n"] == 2
     detail = json.loads((run / "content.json").read_text())["scores"]
     assert set(detail) == {"output", "source", "agreement"}
-    assert set(detail["output"]["hallucination"]) == set(
-        segmenter_runs.load(segmenter, torch.device("cpu")).table.names
-    )
+    assert set(detail["output"]["hallucination"]) == set(load_segmenter(segmenter, torch.device("cpu")).table.names)
     assert read_image(run / "content.png").shape[1] > 1000
     assert content(configured(run, segmenter)) == headline  # a second time replaces the first
 

@@ -19,8 +19,8 @@ from src.training.run import train
 from src.training.validation import Validation
 from tests.conftest import TINY, config, cut
 from tests.frames import write_frames
-from tests.modules.test_cuda_graph import shell
 from tests.test_train import StopAfter, assert_equal_runs, interrupted_then_resumed
+from tests.training.test_cuda_graph import shell
 
 
 def masked(base: Path, *overrides: str) -> DictConfig:

@@ -14,9 +14,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from src import study
 from src.config import schema
 from src.config.naming import run_name
+from src.downstream import study
 from src.runs.folder import save_config
 from tests import labelled
 from tests.conftest import CONF, TINY

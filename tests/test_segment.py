@@ -14,11 +14,11 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-from src import segmenter_runs
 from src.data.labelled import labelled_set
 from src.data.labels import IGNORE
+from src.downstream.run import segment
+from src.downstream.trained import load_segmenter
 from src.runs.folder import load_config
-from src.segment import segment
 from src.system.errors import UserError
 from src.training.callbacks.checkpoint import Interrupted
 from src.training.schedule import polynomial_decay
@@ -72,7 +72,7 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
 
 def test_scores_are_those_of_a_loop_over_full_size_pixels(finished: tuple[Path, DictConfig], root: Path):
     folder, _ = finished
-    loaded = segmenter_runs.load(folder, torch.device("cpu"))
+    loaded = load_segmenter(folder, torch.device("cpu"))
     hits, labelled, predicted_as, right, total = (np.zeros(19), np.zeros(19), np.zeros(19), 0, 0)
     for frame in labelled_set(str(root / "cityscapes"), "val", "test"):
         labels = loaded.table.read(frame.labels)
@@ -146,7 +146,7 @@ def test_plain_folders_another_table_and_another_network(tmp_path: Path):
     choices = ["labels=camvid", "segmenter=deeplabv3plus", "data.aspect=1.2"]
     metrics = segment(composed("segment", *choices, *SMALL, *sets), tmp_path / "run")
     assert 0 <= metrics["miou"] <= 1
-    assert len(segmenter_runs.load(tmp_path / "run", torch.device("cpu")).table) == 11
+    assert len(load_segmenter(tmp_path / "run", torch.device("cpu")).table) == 11
 
 
 def test_the_rate_falls_to_zero_as_a_polynomial():
@@ -156,10 +156,10 @@ def test_the_rate_falls_to_zero_as_a_polynomial():
 def test_a_segmenter_folder_is_not_just_any_folder(finished: tuple[Path, DictConfig], tmp_path: Path):
     (tmp_path / "config.yaml").write_text("method: {}\n")
     with pytest.raises(UserError, match="holds no segmenter"):
-        segmenter_runs.load(tmp_path, torch.device("cpu"))
+        load_segmenter(tmp_path, torch.device("cpu"))
     (tmp_path / "config.yaml").write_bytes((finished[0] / "config.yaml").read_bytes())
     with pytest.raises(UserError, match=r"weights\.safetensors: missing"):
-        segmenter_runs.load(tmp_path, torch.device("cpu"))
+        load_segmenter(tmp_path, torch.device("cpu"))
 
 
 def test_two_runs_in_one_folder_are_refused(finished: tuple[Path, DictConfig]):

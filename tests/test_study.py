@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from src.config import schema
 from src.data.labelled import labelled_set
-from src.study import study
+from src.downstream.study import study
 from src.system.commit import git_commit
 from src.system.errors import UserError
 from src.translation import translate

@@ -17,10 +17,10 @@ from src.system.errors import UserError
 
 INIT_FROM = "init_from"  # of the node `method`
 _MODELS = ("src.methods.", "src.networks.")
-_SEGMENTERS = ("src.segmenters.",)
+_SEGMENTERS = ("src.downstream.segmenter.",)
 _SHELLS = (
     *("src.data.", "src.metrics.", "src.training.translation.", "src.training.callbacks."),
-    *("src.training.wandb.", "src.downstream.module."),
+    *("src.training.wandb.", "src.downstream.module.", "src.downstream.data."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
 )
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def build(node: Any, name: str) -> Any:
     """Instantiate what a node's `_target_` names: the only place where configuration becomes objects.
 
     A run folder may come from a stranger, so a method may only name classes of src.methods and src.networks, a
-    segmenter of src.segmenters, and the rest only classes of a few further packages and the functions of
+    segmenter of src.downstream, and the rest only classes of a few further packages and the functions of
     src.data.layouts.
 
     Args:

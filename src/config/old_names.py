@@ -4,8 +4,10 @@ from typing import Any
 
 OLD = {
     "src.callbacks.": "src.training.callbacks.",
+    "src.data.labelled_data.": "src.downstream.data.",
     "src.modules.segmentation.": "src.downstream.module.",
     "src.modules.translation.": "src.training.translation.",
+    "src.segmenters.segmenter.": "src.downstream.segmenter.",
     "src.tracking.": "src.training.wandb.",
 }
 """What a `_target_` began with, and begins with now."""

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from src import label_tables
 from src.config import schema
 from src.config.build import build
+from src.data import label_tables
 from src.data.domains import domains
 from src.data.ignore import ignore_masks
 from src.data.labels import LabelTable

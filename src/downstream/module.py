@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from src.data.labelled_data import LabelledSample
 from src.data.labels import IGNORE
+from src.downstream.data import LabelledSample
 from src.system.errors import UserError
 from src.training.finite import FiniteTerms, demand_finite
 from src.training.schedule import log_interval, polynomial_decay

@@ -122,7 +122,7 @@ def config_of(folder: Path) -> dict[str, Any]:
     # as written: what a stranger's references lead to is not for us to follow
     config = OmegaConf.to_container(loaded, resolve=False) if isinstance(loaded, DictConfig) else {}
     found = {str(key): value for key, value in config.items()} if isinstance(config, dict) else {}
-    packages = {"method": "src.methods.", "segmenter": "src.segmenters."}
+    packages = {"method": "src.methods.", "segmenter": "src.downstream.segmenter."}
     if not any(_target(found, key).startswith(package) for key, package in packages.items()):
         raise ValueError(f"{CONFIG} is no run's")
     return found

@@ -17,8 +17,8 @@ from src.config.build import build
 from src.data.datamodule import UnpairedData
 from src.data.images import find_images, read_image
 from src.data.labelled import labelled_set, labels_of
-from src.data.labelled_data import LabelledData
 from src.data.unpaired import UnpairedImages
+from src.downstream.data import LabelledData
 from src.evaluate import evaluate
 from src.system.errors import UserError
 from src.translation.frames import translate

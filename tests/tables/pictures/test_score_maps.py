@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from src.data.labels import LabelTable
+from src.downstream import outlines
 from src.methods.base import ScoreMap
-from src.pictures import outlines
 from src.tables.pictures.canvas import plain
 from src.tables.pictures.score_maps import COLOURS, Explained, explanation, on_source, panel
 

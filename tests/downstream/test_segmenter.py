@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.segmenters.segmenter import Segmenter
+from src.downstream.segmenter import Segmenter
 from src.system.errors import UserError
 
 

@@ -10,17 +10,17 @@ from torch import Tensor
 
 from src.config.build import build, complete
 from src.data.images import Pixels
-from src.data.joint_transforms import JointTransforms
 from src.data.labels import LabelTable
+from src.downstream.segmenter import Segmenter
+from src.downstream.transforms import JointTransforms
 from src.runs.folder import CONFIG, WEIGHTS, load_config
 from src.runs.weights import load_weights
-from src.segmenters.segmenter import Segmenter
 from src.system.errors import UserError
 from src.system.files import write
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class TrainedSegmenter:
     """A trained segmenter with all that its predictions depend on.
 
     Attributes:
@@ -58,7 +58,7 @@ def save_network(folder: Path, network: Segmenter) -> None:
     write(folder / WEIGHTS, save(tensors))
 
 
-def load(folder: Path, device: torch.device) -> Segmentation:
+def load_segmenter(folder: Path, device: torch.device) -> TrainedSegmenter:
     """A finished segmenter; raises UserError if the folder holds none."""
     config = load_config(folder)
     if "segmenter" not in config or "labels" not in config:
@@ -73,4 +73,4 @@ def load(folder: Path, device: torch.device) -> Segmentation:
         raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
     data = config.data
     transforms = JointTransforms(size=data.size, aspect=data.aspect, smallest_crop=data.smallest_crop)
-    return Segmentation(folder, network.eval().requires_grad_(False).to(device), table, transforms)
+    return TrainedSegmenter(folder, network.eval().requires_grad_(False).to(device), table, transforms)

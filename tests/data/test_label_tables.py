@@ -7,9 +7,9 @@ import pytest
 from cityscapesscripts.helpers.labels import labels
 from PIL import Image
 
+from src.data.label_tables import demand_own, fitting, other_table, tables
 from src.data.labelled import labelled_set
 from src.data.labels import LabelTable
-from src.label_tables import demand_own, fitting, other_table, tables
 from src.system.errors import UserError
 
 TRAIN_IDS = (0, 2, 8, 10, 13, 255)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.joint_transforms import JointTransforms
 from src.data.labelled import labels_of
-from src.data.labelled_data import LabelledImages, read_labelled
 from src.data.labels import IGNORE
+from src.downstream.data import LabelledImages, read_labelled
+from src.downstream.transforms import JointTransforms
 from src.system.errors import UserError
 from tests.data.test_labels import table
 from tests.labelled import write_pair
@@ -58,7 +58,7 @@ def test_every_frame_comes_once_before_any_comes_again(tmp_path: Path, monkeypat
     frames = labels_of(sorted((tmp_path / "x").iterdir()))
     read: list[str] = []
     monkeypatch.setattr(
-        "src.data.labelled_data.read_labelled",
+        "src.downstream.data.read_labelled",
         lambda frame, *how: read.append(frame.image.name) or read_labelled(frame, *how),
     )
     images = LabelledImages(frames, table("camvid"), JointTransforms(**SETTINGS), samples=6, seed=0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from src.data.labels import IGNORE
-from src.metrics import confusion
+from src.downstream import confusion
 
 
 def draws(seed: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]:

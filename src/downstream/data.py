@@ -14,12 +14,12 @@ from torch.utils.data import Dataset
 from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.fingerprint import fingerprint
 from src.data.images import Pixels, image_size, open_image, read_image
-from src.data.joint_transforms import JointTransforms
 from src.data.labelled import Frame
 from src.data.labels import ClassMap, LabelTable, demand_ids
 from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.sixteen_bits import WHITE, demand_white
 from src.data.unpaired import Draw, Draws, in_random_order
+from src.downstream.transforms import JointTransforms
 from src.system.errors import UserError
 
 THREADS = 8  # a disk across the network answers several at a time
