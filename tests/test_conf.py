@@ -239,7 +239,7 @@ def test_an_unknown_key_is_refused():
         "subprocess.Popen",
         "builtins.eval",
         "src.system.commit.subprocess.Popen",
-        "src.runs.os.system",
+        "src.runs.survey.os.system",
         "src.nowhere.X",
     ],
 )
