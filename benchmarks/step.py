@@ -33,12 +33,13 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from src import naming, runs, schema  # noqa: E402
+from src.config import naming, schema  # noqa: E402
+from src.config.build import build_method  # noqa: E402
 from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss  # noqa: E402
 from src.losses.patch_nce import patch_nce  # noqa: E402
 from src.methods.base import Batch  # noqa: E402
 from src.methods.cut import CUT  # noqa: E402
-from src.modules.cuda_graph import CudaGraph  # noqa: E402
+from src.training.cuda_graph import CudaGraph  # noqa: E402
 
 ATTENTIONS = ("none", "triplet", "external", "bam", "self", "entropy")
 Step = Callable[[Batch], dict[str, Tensor]]
@@ -58,7 +59,7 @@ def build(attention: str, options: argparse.Namespace) -> CUT:
         config = compose("train", [*overrides, *options.overrides])
     torch.manual_seed(0)
     with torch.device(options.device):
-        method: CUT = runs.build_method(config)
+        method: CUT = build_method(config)
     return method
 
 

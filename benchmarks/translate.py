@@ -21,9 +21,9 @@ from torch import Tensor, nn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from src.networks.any_size import translate_images  # noqa: E402
 from src.networks.generator import Generator  # noqa: E402
-from src.networks.strips import working_bytes  # noqa: E402
+from src.translation.any_size import translate_images  # noqa: E402
+from src.translation.strips.strips import working_bytes  # noqa: E402
 
 WAYS = ("eager", "ours", "recomputed")
 

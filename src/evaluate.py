@@ -3,7 +3,7 @@
 python -m src.evaluate real=a/ fake=b/
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("evaluate")  # before the imports below, which take seconds
@@ -17,19 +17,18 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
-from src import runs, schema
-from src.accelerator import device
-from src.arithmetic import arithmetic
-from src.command import entry
-from src.commit import git_commit
+from src.config import schema
+from src.config.build import build
 from src.data.images import announce_passed_over, list_images, read_image, reading, shortest_side
 from src.data.sixteen_bits import demand_white
 from src.data.transforms import to_tensor
-from src.errors import UserError
 from src.metrics.cache import content_key
 from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import SMALLEST, Scores
+from src.system.commit import git_commit
+from src.system.device import arithmetic, device
+from src.system.errors import UserError
 
 LARGEST = 256
 
@@ -61,7 +60,7 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
             )
         config.metrics.scores.side = min(LARGEST, side)
         config.metrics.scores.own_size = True
-    scores: Scores = runs.build(config.metrics.scores, "metrics.scores")
+    scores: Scores = build(config.metrics.scores, "metrics.scores")
     for key, listing in listings.items():
         announce_passed_over(listing.passed_over, f"{key}={config[key]}")
 

@@ -4,7 +4,7 @@ python -m src.explain run=outputs/<run> input=frames/ output=out/
 python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=out/      its attentions side by side
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("explain")  # before the imports below, which take seconds
@@ -19,19 +19,21 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src import run_logs, runs, schema
-from src.accelerator import device
-from src.command import entry
+from src.config import schema
 from src.data.images import read_image, write_image
 from src.data.sixteen_bits import white_of
 from src.data.transforms import Transforms, transforms_of
 from src.data.unpaired import sample_key
-from src.errors import UserError
-from src.frame_jobs import is_video, plan
 from src.methods.base import Method
-from src.pictures.score_maps import Explained, explanation
-from src.table.collect import collect
-from src.table.rows import pooled
+from src.runs import logs
+from src.runs.folder import CONFIG, load_config
+from src.runs.weights import load_method, load_translator
+from src.system.device import device
+from src.system.errors import UserError
+from src.tables.pictures.score_maps import Explained, explanation
+from src.tables.table.collect import collect
+from src.tables.table.rows import pooled
+from src.translation.jobs import is_video, plan
 
 SPREAD = {"coverage": "cells of 8x8 with a place", "reached": "places ever chosen"}
 """What is drawn of the log, `places/<tap>_<name>`: the share of an 8x8 partition's cells, and of the map's places."""
@@ -59,7 +61,7 @@ class Trained:
     transforms: Transforms
     white: int
     seed: int
-    log: run_logs.Log
+    log: logs.Log
 
 
 @entry("explain")
@@ -86,8 +88,8 @@ def explain(config: schema.ExplainConfig) -> Path:
 
 def _chosen(folder: Path) -> dict[str, Path]:
     """Run folders by label: the one that was named, or of each row of a sweep the run of the lowest seed."""
-    if (folder / runs.CONFIG).is_file():
-        return {str(runs.load_config(folder).get("variant", folder.name)): folder}
+    if (folder / CONFIG).is_file():
+        return {str(load_config(folder).get("variant", folder.name)): folder}
     collection = collect([folder])
     if not collection.finished:
         raise UserError(f"run={folder}: none of its runs has finished; continue one with resume=")
@@ -101,19 +103,19 @@ def _chosen(folder: Path) -> dict[str, Path]:
 
 
 def _load(label: str, folder: Path, where: torch.device, *, average: bool) -> Trained:
-    config = runs.load_config(folder)
+    config = load_config(folder)
     seed = config.get("seed")
     if not isinstance(seed, int):
-        raise UserError(f"{folder / runs.CONFIG}: names no seed, which random places follow from; name another run")
-    network = runs.load_translator(folder, average=average).to(where)
+        raise UserError(f"{folder / CONFIG}: names no seed, which random places follow from; name another run")
+    network = load_translator(folder, average=average).to(where)
     return Trained(
         label=label,
-        method=runs.load_method(folder).to(where),
+        method=load_method(folder).to(where),
         network=network,
         transforms=transforms_of(config.get("data")),
         white=white_of(config.get("data")),
         seed=seed,
-        log=run_logs.read(folder),
+        log=logs.read(folder),
     )
 
 

@@ -3,7 +3,7 @@
 python -m src.prepare data=gta2cityscapes data.root=/datasets data.cache=/scratch/frames experiment=paper
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("prepare")  # before the imports below, which take seconds
@@ -11,10 +11,10 @@ if __name__ == "__main__":
 
 from omegaconf import DictConfig
 
-from src import naming, runs, schema
-from src.command import entry
+from src.config import naming, schema
+from src.config.build import build
 from src.data.datamodule import UnpairedData
-from src.errors import UserError
+from src.system.errors import UserError
 
 schema.register()
 naming.register()
@@ -25,7 +25,7 @@ def main(config: DictConfig) -> None:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     if config.data.cache is None:
         raise UserError("data.cache must name the folder for the decoded frames; give src.train the same")
-    data: UnpairedData = runs.build(config.data, "data")
+    data: UnpairedData = build(config.data, "data")
     data.setup()
     print(config.data.cache)
 

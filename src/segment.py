@@ -3,47 +3,19 @@
 python -m src.segment train=<labelled set> test=<labelled set>
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("segment")  # before the imports below, which take seconds
 
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning import seed_everything
-from omegaconf import DictConfig, OmegaConf
-from torch import nn
-from tqdm import tqdm
+from omegaconf import DictConfig
 
-from src import (
-    costs,
-    fitting,
-    label_tables,
-    launch,
-    limits,
-    naming,
-    resuming,
-    run_metrics,
-    runs,
-    schema,
-    segmenter_runs,
-)
-from src.arithmetic import arithmetic
-from src.callbacks.checkpoint import LastCheckpoint, check_fits
-from src.command import entry
-from src.commit import git_commit
-from src.data.labelled import Frame, digest, labelled_set
-from src.data.labelled_data import LabelledData, check_readable, read_labelled
-from src.errors import UserError
-from src.metrics import confusion
-from src.modules.segmentation import Segmentation
-
-FREE_ON_RESUME = {key: (key,) for key in ("train", "test", "trainer.accelerator", "data.num_workers")}
+from src.config import naming, schema
+from src.downstream.run import run
 
 schema.register()
 naming.register()
@@ -53,91 +25,9 @@ naming.register()
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with launch.ending("src.segment", folder):
-        if config.resume is None:
-            metrics = segment(config, folder)
-        else:
-            metrics = segment(resuming.saved_config(folder, config, FREE_ON_RESUME, {}), folder, resume=True)
+    metrics = run(config, folder)
     print(json.dumps({"run": str(folder), **metrics}))
     return metrics["miou"]
-
-
-@launch.alone
-def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
-    """One run, new or continued, in `folder`; returns its scores on the test set."""
-    limits.check_fit(config)
-    commit = git_commit()
-    start: Path | None = None
-    if not resume:
-        resuming.refuse_second_run(folder)
-    elif (done := resuming.finished(folder)) is not None:
-        return done
-    else:
-        start = resuming.checkpoint(folder)
-    if config.trainer.devices != 1:
-        raise UserError(f"trainer.devices: a segmenter trains on one device, got {config.trainer.devices}")
-    fitting.quieten()
-    frames, tests = (
-        labelled_set(_plain(config.train), "train", "train"),
-        labelled_set(_plain(config.test), "val", "test"),
-    )
-    table = segmenter_runs.build_table(config)
-    for labelled, key in ((frames, "train"), (tests, "test")):
-        label_tables.demand_own(labelled, table, key)
-    for part in (frames, tests):
-        check_readable(part, table)
-    data: LabelledData = runs.complete(runs.build(config.data, "data"), "data", frames, table)
-    seed_everything(config.seed, workers=True, verbose=False)
-    network = segmenter_runs.build_network(config, table)
-    optimizer = runs.build(config.optimizer, "optimizer")
-    module: Segmentation = runs.complete(runs.build(config.module, "module"), "module", network, optimizer=optimizer)
-    runs.complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
-    last: LastCheckpoint = runs.build(config.checkpoint, "checkpoint")(folder / runs.CHECKPOINT, accumulate=1)
-    trainer = fitting.build(config, folder, [last])
-    digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
-    if start is not None:
-        check_fits(start, module, data)
-    runs.save_config(folder, config)  # of a resumed run too: where its sets lie now
-    fitting.fit(trainer, module, data, last, start)
-
-    segmenter_runs.save_network(folder, network)
-    network.eval().requires_grad_(False).to(trainer.strategy.root_device)
-    trained = segmenter_runs.Segmentation(folder, network, table, data.transforms)
-    matrix_KK = score(trained, tests, data.images.white)
-    metrics = {"miou": confusion.mean_iou(matrix_KK), "accuracy": confusion.accuracy(matrix_KK)} | {
-        f"iou/{name}": value
-        for name, value in confusion.by_name(confusion.iou(matrix_KK), table.names).items()
-        if value is not None
-    }
-    protocol = {
-        "n_train": len(frames),
-        "n_test": len(tests),
-        **digests,
-        "score": "one confusion matrix over the test set, at the full size of its class maps; miou over the classes "
-        "they hold; without flips or other scales",
-        "frames": f"whole, resized to a height of {data.transforms.height} pixels, antialiased; logits back, bilinear",
-        "seed": config.seed,
-        "batches": module.batches,
-        "commit": commit,
-        "arithmetic": arithmetic(trainer.strategy.root_device),
-    }
-    costs.save(folder, {"seconds": round(module.seconds(), 1)})  # before the scores: where they are, it is finished
-    run_metrics.save(folder, metrics, protocol)
-    return metrics
-
-
-def score(trained: segmenter_runs.Segmentation, frames: Sequence[Frame], white: int) -> torch.Tensor:
-    """The confusion matrix [K, K] over all frames, see read_image, at the full size of their class maps."""
-    counts = confusion.Confusion(len(trained.table))
-    for frame in tqdm(frames, desc="scoring", unit="image", file=sys.stderr, leave=False):
-        pixels, labels = read_labelled(frame, trained.table, white)
-        height, width = labels.shape
-        counts.add(trained.predict(pixels, (height, width)), torch.from_numpy(labels))
-    return counts.matrix()
-
-
-def _plain(node: object) -> object:
-    return OmegaConf.to_container(node) if isinstance(node, DictConfig) else node
 
 
 if __name__ == "__main__":

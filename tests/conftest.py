@@ -17,7 +17,8 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from src import naming, runs, schema
+from src.config import naming, schema
+from src.config.build import build_method
 from src.methods.base import Batch
 from src.methods.cut import CUT
 
@@ -58,7 +59,7 @@ def config(*overrides: str) -> DictConfig:
 def cut(*overrides: str, seed: int = 0) -> CUT:
     """A tiny CUT with seeded weights."""
     torch.manual_seed(seed)
-    method = runs.build_method(config(*TINY, *overrides))
+    method = build_method(config(*TINY, *overrides))
     assert isinstance(method, CUT)
     return method
 

@@ -22,10 +22,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from src import report, run_metrics, runs, train
-from src.callbacks.checkpoint import WholeFileIO
-from src.modules.translation import Translation
-from src.validation import Validation
+from src import train
+from src.report import main as print_report
+from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, WEIGHTS
+from src.tables import report
+from src.training import run as training_run
+from src.training.callbacks.checkpoint import WholeFileIO
+from src.training.translation import Translation
+from src.training.validation import Validation
 from tests.conftest import TINY
 from tests.frames import write_frames
 
@@ -82,7 +86,7 @@ class Watch:
         """Watch the functions that make up the phases."""
         self._watch(Translation, "training_step", "step")
         self._watch(WholeFileIO, "save_checkpoint", "checkpoint")
-        for owner, name in ((runs, "save_weights"), (run_metrics, "save"), (Validation, "score")):
+        for owner, name in ((training_run, "save_weights"), (training_run, "save_metrics"), (Validation, "score")):
             self._watch(owner, name, "evaluation")
         self._watch(Validation, "references", "evaluation")
         self._watch(report, "write", "table")
@@ -149,7 +153,7 @@ def run(arguments: Sequence[str], log: Path, *, phase: str | None = None, at: in
             watch = Watch(phase, at, least, write)
             watch.install()
             if len(arguments) == 1 and "=" not in arguments[0]:
-                code = report.main(arguments)
+                code = print_report(arguments)
             else:
                 sys.argv = ["src.train", *arguments]
                 train.main()
@@ -207,9 +211,9 @@ def differences(one: Path, other: Path) -> list[str]:
     """What differs between two finished runs, bit for bit."""
     states = []
     for folder in (one, other):
-        saved = torch.load(folder / runs.CHECKPOINT, weights_only=True)
+        saved = torch.load(folder / CHECKPOINT, weights_only=True)
         kept = {name: saved[name] for name in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "batches")}
-        kept |= {"weights": load_file(folder / runs.WEIGHTS), "metrics": (folder / runs.METRICS).read_bytes()}
+        kept |= {"weights": load_file(folder / WEIGHTS), "metrics": (folder / METRICS).read_bytes()}
         states.append(dict(_leaves(kept, "")))
     first, second = states
     names = sorted(first.keys() | second.keys())
@@ -232,7 +236,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def resumed_from(folder: Path) -> tuple[int, int]:
     """The batch a killed run goes on from, and the images in its pools; 0 and 0 for the beginning."""
-    for name in (runs.CHECKPOINT, runs.PREVIOUS):
+    for name in (CHECKPOINT, PREVIOUS):
         if (folder / name).is_file():
             saved = torch.load(folder / name, weights_only=True)
             pools = [v["images"] for k, v in saved["state_dict"].items() if k.endswith("_extra_state")]
@@ -253,9 +257,7 @@ def lost_run(folder: Path, log: Path, whole: Path) -> str:
 
 def lost_sweep(folder: Path, log: Path, whole: Path) -> str:
     """Why the killed sweep in `folder` is lost; "" if its tables are whole, can be rebuilt, and its runs stand."""
-    ended = sorted(
-        (path.parent for path in folder.rglob(runs.METRICS)), key=lambda f: (f / runs.METRICS).stat().st_mtime
-    )
+    ended = sorted((path.parent for path in folder.rglob(METRICS)), key=lambda f: (f / METRICS).stat().st_mtime)
     wholes = []
     for number in range(1, len(ended) + 1):
         at = folder.parent / f"table_{number}"

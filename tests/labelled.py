@@ -8,9 +8,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from src import naming, run_metrics, runs, schema
+from src.config import naming, schema
+from src.config.build import build_method
 from src.data.streets import write
-from src.modules.average import WeightAverage
+from src.runs.folder import save_config
+from src.runs.results import save_metrics
+from src.runs.weights import save_weights
+from src.training.average import WeightAverage
 from tests.conftest import CONF, TINY, config
 
 SMALL = [
@@ -44,15 +48,15 @@ def translator(folder: Path, *data: str) -> Path:
     folder.mkdir(parents=True)
     cfg = config(*TINY, "attention=none", *data)
     torch.manual_seed(0)
-    method = runs.build_method(cfg)
+    method = build_method(cfg)
     for parameter in method.G.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     resolved = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     for key in ("callbacks", "logger", "metrics"):
         del resolved[key]
-    runs.save_config(folder, resolved)
-    runs.save_weights(folder, method, WeightAverage(method.G, decay=0.9).network)
-    run_metrics.save(folder, {"kid": 1.0}, {"seed": 0})
+    save_config(folder, resolved)
+    save_weights(folder, method, WeightAverage(method.G, decay=0.9).network)
+    save_metrics(folder, {"kid": 1.0}, {"seed": 0})
     return folder
 
 

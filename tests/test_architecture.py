@@ -23,4 +23,4 @@ def test_a_file_is_one_idea(path: Path):
 
 
 def test_configuration_becomes_objects_in_one_place():
-    assert [path.name for path in FILES if "hydra.utils import" in path.read_text()] == ["runs.py"]
+    assert [path.name for path in FILES if "hydra.utils import" in path.read_text()] == ["build.py"]

@@ -9,8 +9,8 @@ from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from src import runs
-from src.errors import UserError
+from src.config.build import INIT_FROM, build, build_method
+from src.system.errors import UserError
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
 from tests.labelled import composed
 
@@ -21,13 +21,13 @@ FLAVOURS = {"fastcut": "cut", "cyclegan_original": "cyclegan"}
 # given by the code that builds them, not by a yaml
 SUPPLIED = {
     "src.networks.patch_sampler.PatchSampler": {"channels"},
-    "src.modules.translation.Translation": {"method", "optimizer"},
-    "src.segmenters.segmenter.Segmenter": {"classes"},
-    "src.data.labelled_data.LabelledData": {"frames", "table"},
-    "src.modules.segmentation.Segmentation": {"network", "optimizer"},
-    "src.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
-    "src.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
-    "src.tracking.run.WandbRun": {"save_dir"},
+    "src.training.translation.Translation": {"method", "optimizer"},
+    "src.downstream.segmenter.Segmenter": {"classes"},
+    "src.downstream.data.LabelledData": {"frames", "table"},
+    "src.downstream.module.Segmentation": {"network", "optimizer"},
+    "src.training.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
+    "src.training.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
+    "src.training.wandb.run.WandbRun": {"save_dir"},
     "src.data.layouts.folders": {"root"},
     "src.data.layouts.gta2cityscapes": {"root"},
     "src.data.layouts.streets": {"root"},
@@ -68,7 +68,7 @@ def check_arguments(found: list[DictConfig]) -> None:
         supplied = {"channels"} if target.startswith("src.networks.attention.") else SUPPLIED.get(target, set())
         parameters = set(inspect.signature(get_object(target)).parameters) - supplied
         # where a method's weights come from is no argument of the method
-        beside = {"_target_", "_partial_", *([runs.INIT_FROM] if target.startswith("src.methods.") else [])}
+        beside = {"_target_", "_partial_", *([INIT_FROM] if target.startswith("src.methods.") else [])}
         assert {key for key in node if key not in beside} == parameters
 
 
@@ -100,14 +100,14 @@ def test_presets_rows_and_flavours_only_override(path: Path):
 def test_every_preset_combines_with_every_attention(experiment: str, attention: str):
     whole = config(f"experiment={experiment}", f"attention={attention}", "data.root=/somewhere")
     assert isinstance(whole.optimizer.lr, float)
-    runs.build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+    build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("choice", [f"method={name}" for name in METHODS] + [f"table1={name}" for name in ROWS])
 def test_every_preset_combines_with_every_method_and_row(experiment: str, choice: str):
     whole = config(f"experiment={experiment}", choice, "data.root=/somewhere")
-    runs.build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
+    build_method(OmegaConf.merge(whole, {"generator": {"width": 2}, "discriminator": {"width": 2}}))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -233,20 +233,20 @@ def test_an_unknown_key_is_refused():
         "lightning.Trainer",
         "src.data.streets.write.write_streets",
         "src.data.layouts.streets",
-        "src.runs.save_weights",
+        "src.runs.weights.save_weights",
         "torch.optim.adam.torch.load",
         "os.system",
         "subprocess.Popen",
         "builtins.eval",
-        "src.commit.subprocess.Popen",
-        "src.runs.os.system",
+        "src.system.commit.subprocess.Popen",
+        "src.runs.survey.os.system",
         "src.nowhere.X",
     ],
 )
 def test_a_strangers_configuration_cannot_name_other_code(target: str, tmp_path: Path):
     node = OmegaConf.create({"inner": [{"_target_": target, "args": ["true"]}]})
     with pytest.raises(UserError, match="_target_"):
-        runs.build(node, "method")
+        build(node, "method")
 
 
 def test_composing_leaves_no_global_state():

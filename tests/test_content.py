@@ -10,15 +10,15 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from src import run_metrics, segmenter_runs
-from src.content import content, judge_all
 from src.data.images import read_image
 from src.data.labels import LabelTable
 from src.data.transforms import Transforms
-from src.errors import UserError
-from src.metrics import confusion
-from src.pictures import outlines
-from src.segment import segment
+from src.downstream import confusion, outlines
+from src.downstream.content import content, judge_all
+from src.downstream.run import segment
+from src.downstream.trained import load_segmenter
+from src.runs.results import load_metrics
+from src.system.errors import UserError
 from tests.labelled import SMALL, composed, streets, translator
 
 SKY, TREE = (0, 0, 255), (0, 255, 0)
@@ -137,16 +137,14 @@ def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path:
     )
     run = translator(tmp_path / "run", *data)
     headline = content(configured(run, segmenter))
-    metrics, protocol = run_metrics.load(run)
+    metrics, protocol = load_metrics(run)
     assert metrics == {"kid": 1.0, **headline}
     names = {f"content_{name}" for name in ("accuracy", "miou", "hallucination_vegetation", "loss_vegetation")}
     assert set(headline) == names | {f"{name}_source" for name in names} | {"content_agreement"}
     assert protocol["content"]["n"] == 2
     detail = json.loads((run / "content.json").read_text())["scores"]
     assert set(detail) == {"output", "source", "agreement"}
-    assert set(detail["output"]["hallucination"]) == set(
-        segmenter_runs.load(segmenter, torch.device("cpu")).table.names
-    )
+    assert set(detail["output"]["hallucination"]) == set(load_segmenter(segmenter, torch.device("cpu")).table.names)
     assert read_image(run / "content.png").shape[1] > 1000
     assert content(configured(run, segmenter)) == headline  # a second time replaces the first
 

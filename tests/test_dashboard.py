@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from src.dashboard import dashboard
-from src.errors import UserError
+from src.system.errors import UserError
+from src.training.wandb.dashboard import dashboard
 from tests.conftest import CONF
 
 SCORES = ["fid", "is", "kid", "swd_std"]

@@ -14,10 +14,10 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from src import runs
-from src.callbacks.checkpoint import REQUEUE, Interrupted
-from src.errors import UserError
-from src.train import train
+from src.config.build import build
+from src.system.errors import UserError
+from src.training.callbacks.checkpoint import REQUEUE, Interrupted
+from src.training.run import train
 from tests.conftest import CONF, TINY
 from tests.faults import differences
 from tests.frames import write_frames
@@ -138,7 +138,7 @@ class Terminate(Callback):
 
 
 def test_a_second_sigterm_under_slurm_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("src.fitting.Progress", Terminate)
+    monkeypatch.setattr("src.training.trainer.Progress", Terminate)
     monkeypatch.setenv("SLURM_JOB_ID", "77")
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, *REQUEUE)]
     with pytest.raises(Interrupted, match="stopped after batch 4") as raised:
@@ -215,7 +215,7 @@ def test_a_vanished_image_ends_the_run_in_one_line(tmp_path: Path):
 
 def test_an_image_that_vanished_before_the_scores_is_named(tmp_path: Path):
     root = write_frames(tmp_path / "frames")
-    data = runs.build(tiny(root).data, "data")
+    data = build(tiny(root).data, "data")
     (root / "trainB" / "2.png").unlink()
     with pytest.raises(UserError, match=r"trainB/2.png: the image is gone"):
         data.digest()
@@ -270,7 +270,7 @@ def test_what_is_not_finite_names_the_last_good_checkpoint_and_never_replaces_it
     cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", "callbacks.checkpoint.every_n_batches=1")
     folder = tmp_path / "run"
     folder.mkdir()
-    monkeypatch.setattr("src.fitting.Progress", lambda: poison)
+    monkeypatch.setattr("src.training.trainer.Progress", lambda: poison)
     with pytest.raises(UserError, match=rf"^{message}.*; {re.escape(str(folder))}/last.ckpt holds batch 2$"):
         train(cfg, folder)
     saved = torch.load(folder / "last.ckpt", weights_only=True)

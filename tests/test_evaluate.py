@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch_fidelity import calculate_metrics
 
-from src import schema
-from src.errors import UserError
+from src.config import schema
 from src.evaluate import evaluate
+from src.system.errors import UserError
 from tests.conftest import CONF
 
 

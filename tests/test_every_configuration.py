@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 
-from src.errors import UserError
 from src.networks.generator import TAPS
-from src.train import train
+from src.system.errors import UserError
+from src.training.run import train
 from tests.conftest import ATTENTIONS, SELECTIONS, config
 
 GROUPS = {
@@ -73,9 +73,11 @@ def _steps_alone() -> Iterator[None]:
     """Scores and pictures follow the steps, take most of a run's time, and depend on few of these settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("src.metrics.efficientnet.EfficientNet.from_name", lru_cache(EfficientNet.from_name))
-        patch.setattr("src.validation.Validation.score", lambda self, *a, **k: dict.fromkeys(self.scores.names, 0.0))
-        patch.setattr("src.validation.Validation.references", lambda self, where: {})
-        patch.setattr("src.callbacks.image_grid.ImageGrid.on_train_epoch_end", lambda *a: None)
+        patch.setattr(
+            "src.training.validation.Validation.score", lambda self, *a, **k: dict.fromkeys(self.scores.names, 0.0)
+        )
+        patch.setattr("src.training.validation.Validation.references", lambda self, where: {})
+        patch.setattr("src.training.callbacks.image_grid.ImageGrid.on_train_epoch_end", lambda *a: None)
         yield
 
 

@@ -13,7 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from src import schema
+from src.config import schema
 from tests.conftest import CONF, config
 
 ROOT = Path(__file__).resolve().parent.parent

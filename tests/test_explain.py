@@ -8,12 +8,15 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from src import explain, runs
+from src import explain
+from src.config.build import build_method
 from src.data.images import read_image
-from src.errors import UserError
 from src.networks.inside import inside
-from src.pictures.score_maps import Explained
-from src.train import train
+from src.runs.folder import METRICS, load_config, save_config
+from src.runs.weights import load_weights
+from src.system.errors import UserError
+from src.tables.pictures.score_maps import Explained
+from src.training.run import train
 from tests.conftest import TINY, config
 from tests.frames import write_frames
 from tests.labelled import composed
@@ -64,8 +67,8 @@ def test_a_run_is_explained_on_each_image(sweep: Path, tmp_path: Path, monkeypat
     assert run.label == "triplet"
     assert list(run.maps) == ["pixels", "down1", "down2", "block1", "block5"]
     # independently: the method rebuilt, its encoder's features scored by the tap's own module
-    method = runs.build_method(runs.load_config(sweep / "triplet_0"))
-    tensors = runs.load_weights(sweep / "triplet_0")
+    method = build_method(load_config(sweep / "triplet_0"))
+    tensors = load_weights(sweep / "triplet_0")
     method.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("average.")})
     frame = np.asarray(Image.open(frames / "0.png").resize((44, 32), Image.Resampling.BOX))
     assert run.output.shape[1:] == frame.shape[:2]
@@ -110,7 +113,7 @@ def test_a_run_that_has_not_finished_is_left_out_of_a_sweep_and_said(
     (tmp_path / "sweep/begun").mkdir(parents=True)
     for name, begun in (("none", False), ("triplet_0", True)):
         for path in (sweep / name).iterdir():
-            if path.is_file() and not (begun and path.name == runs.METRICS):
+            if path.is_file() and not (begun and path.name == METRICS):
                 (tmp_path / "sweep" / name).mkdir(exist_ok=True)
                 (tmp_path / "sweep" / name / path.name).write_bytes(path.read_bytes())
     (tmp_path / "sweep/multirun.yaml").write_text("{}")
@@ -135,8 +138,8 @@ def test_runs_of_different_sizes_are_refused(sweep: Path, tmp_path: Path):
         run.mkdir()
         for file in ("weights.safetensors", "metrics.json"):
             (run / file).write_bytes((sweep / name / file).read_bytes())
-        saved = runs.load_config(sweep / name)
+        saved = load_config(sweep / name)
         saved.data.size = saved.data.load = size
-        runs.save_config(run, saved)
+        save_config(run, saved)
     with pytest.raises(UserError, match=r"different sizes, 32 pixels \(cut.*\) and 36 pixels \(triplet.*one by one"):
         explain.explain(configured(tmp_path / "s", sweep.parent / "frames/testA", tmp_path / "out"))

@@ -17,14 +17,16 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from src import export as export_module
-from src import run_metrics, runs
 from src.data.images import read_image
-from src.errors import UserError
-from src.export import export
 from src.networks.generator import Generator
-from src.translate import chosen
-from src.weights import load, onnx_file
+from src.runs.results import save_metrics
+from src.runs.weights import load_translator
+from src.system.errors import UserError
+from src.system.files import sha256
+from src.translation.translate import chosen
+from src.translation.weights import export as export_module
+from src.translation.weights import load, onnx_file
+from src.translation.weights.export import export
 from tests import labelled
 from tests.labelled import composed
 from tests.released import Released
@@ -41,7 +43,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     labelled.translator(folder, "data=streets", "data.root=data/streets", *FLAVOURS[request.param])
     scores = {"kid": 0.25, "kid_std": 0.01, "kid_source": 0.5, "kid_std_source": 0.02, "kid_floor": 0.0, "kid_raw": 0.3}
     protocol = {"seed": 7, "batches": 6000, "commit": "abc123", "data_digest": "5cce68a6", "n_fake": 150}
-    run_metrics.save(folder, scores, protocol)
+    save_metrics(folder, scores, protocol)
     return folder
 
 
@@ -72,7 +74,7 @@ def facts_in(path: Path) -> dict[str, str]:
 
 def test_a_file_is_read_back_as_the_network_at_sizes_it_was_not_checked_at(exported: tuple[Path, Path]):
     run, path = exported
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     read = load.translator(None, str(path), average=True, accelerator="auto")
     for shape in ODD:
         expected = network(images(*shape))
@@ -82,7 +84,7 @@ def test_a_file_is_read_back_as_the_network_at_sizes_it_was_not_checked_at(expor
 
 def test_other_programs_get_the_same_from_it(exported: tuple[Path, Path]):
     run, path = exported
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     for shape in ODD:
         if path.suffix == ".onnx":
             session = onnxruntime.InferenceSession(path)
@@ -106,7 +108,7 @@ def test_a_file_says_what_it_is(exported: tuple[Path, Path]):
     assert facts["data"] == "streets"
     assert facts["data_digest"] == "5cce68a6"
     assert facts["weights"] == "average over training"
-    assert facts["weights_sha256"] == runs.sha256(run / "weights.safetensors")
+    assert facts["weights_sha256"] == sha256(run / "weights.safetensors")
     assert "[-1, 1]" in facts["input"]
     assert "RGB" in facts["input"]
     assert "multiples of 4" in facts["sizes"]
@@ -154,13 +156,13 @@ def test_a_labelled_set_is_translated_with_a_file_and_a_named_data_set(tiny: Pat
         chosen(composed("translate", *own))
     chosen(composed("translate", *own, "data=streets", f"data.root={tmp_path}/data"))
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
-    assert manifest["recipe"]["weights_sha256"] == runs.sha256(Path(str(path)))
+    assert manifest["recipe"]["weights_sha256"] == sha256(Path(str(path)))
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_file_whose_outputs_differ_is_not_left_behind(format: str, tiny: Path, monkeypatch: pytest.MonkeyPatch):
-    right = runs.load_translator(tiny, average=True)
-    wrong = runs.load_translator(tiny, average=True)
+    right = load_translator(tiny, average=True)
+    wrong = load_translator(tiny, average=True)
     for parameter in wrong.parameters():
         parameter.data *= 1.01
     module = {"onnx": onnx_file, "torchscript": export_module.torchscript_file}.get(format, export_module.tensors_file)
@@ -208,13 +210,13 @@ def test_the_last_steps_weights_on_demand(tiny: Path):
     page = exporting(tiny, "safetensors", "average=false")["card"]
     assert "| weights | last step |" in Path(str(page)).read_text()
     read = load.generator(tiny.parent / "g.safetensors")
-    torch.testing.assert_close(dict(read.state_dict()), dict(runs.load_translator(tiny, average=False).state_dict()))
+    torch.testing.assert_close(dict(read.state_dict()), dict(load_translator(tiny, average=False).state_dict()))
 
 
 def test_half_precision_halves_the_file_and_states_its_tolerance(tiny: Path):
     whole = exporting(tiny, "safetensors")
     half = exporting(tiny, "safetensors", "precision=float16", f"output={tiny.parent / 'half.safetensors'}")
-    numbers = sum(value.numel() for value in runs.load_translator(tiny, average=True).state_dict().values())
+    numbers = sum(value.numel() for value in load_translator(tiny, average=True).state_dict().values())
     assert int(str(whole["bytes"])) - int(str(half["bytes"])) == pytest.approx(2 * numbers, abs=100)
     assert 0 < float(str(half["largest_difference"])) <= 1e-2
     assert facts_in(tiny.parent / "half.safetensors")["tolerance"].startswith("outputs within 0.01 of the network's")

@@ -8,7 +8,7 @@ import pytest
 
 SRC = Path(__file__).resolve().parent.parent / "src"
 COMMANDS = sorted(
-    ".".join(path.relative_to(SRC).with_suffix("").parts)
+    ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__main__")
     for path in SRC.rglob("*.py")
     if 'if __name__ == "__main__"' in path.read_text()
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from src.command import with_home
+from src.config.command import with_home
 
 
 @pytest.mark.parametrize(

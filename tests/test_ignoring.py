@@ -10,16 +10,17 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import nn
 
-from src import runs
-from src.callbacks.checkpoint import Interrupted
+from src.config.build import build
 from src.data.images import read_image, write_image
-from src.errors import UserError
-from src.train import train
-from src.validation import Validation
+from src.runs.folder import load_config
+from src.system.errors import UserError
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.run import train
+from src.training.validation import Validation
 from tests.conftest import TINY, config, cut
 from tests.frames import write_frames
-from tests.modules.test_cuda_graph import shell
 from tests.test_train import StopAfter, assert_equal_runs, interrupted_then_resumed
+from tests.training.test_cuda_graph import shell
 
 
 def masked(base: Path, *overrides: str) -> DictConfig:
@@ -68,7 +69,7 @@ def test_scores_do_not_see_ignored_pixels(tmp_path: Path):
 
     def scores(*overrides: str) -> dict[str, float]:
         cfg = masked(tmp_path, "attention=none", *overrides)
-        validation = Validation(runs.build(cfg.data, "data"), runs.build(cfg.metrics.scores, "metrics.scores"), 1.0)
+        validation = Validation(build(cfg.data, "data"), build(cfg.metrics.scores, "metrics.scores"), 1.0)
         found = validation.score(network)
         references = validation.references(torch.device("cpu"))
         own = validation.own_size(network)
@@ -90,14 +91,14 @@ def test_a_run_does_not_go_on_under_other_masks(tmp_path: Path, monkeypatch: pyt
     folder, cfg = tmp_path / "run", masked(tmp_path, "attention=none")
     folder.mkdir()
     with monkeypatch.context() as patch:
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(2))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(2))
         with pytest.raises(Interrupted):
             train(cfg, folder)
     Image.fromarray(np.zeros((40, 56), np.uint8)).save(tmp_path / "frames/hood.png")
     with pytest.raises(
         UserError, match=r"not those that the run began with \(names, sizes or number differ, or a mask\)"
     ):
-        train(runs.load_config(folder), folder, resume=True)
+        train(load_config(folder), folder, resume=True)
 
 
 def test_a_run_with_masks_and_without_scores_ends(tmp_path: Path):

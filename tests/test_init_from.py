@@ -9,13 +9,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from src import run_metrics, runs
-from src.callbacks.checkpoint import Interrupted
-from src.callbacks.initial_weights import take_weights
-from src.errors import UserError
-from src.export import export
-from src.modules.average import WeightAverage
-from src.train import train
+from src.config.build import build_method
+from src.runs.folder import load_config
+from src.runs.results import load_metrics
+from src.runs.weights import load_translator, save_weights
+from src.system.errors import UserError
+from src.training.average import WeightAverage
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.callbacks.initial_weights import take_weights
+from src.training.run import train
+from src.translation.weights.export import export
 from tests import labelled
 from tests.conftest import TINY, config
 from tests.frames import write_frames
@@ -25,13 +28,13 @@ from tests.test_train import StopAfter, tiny
 
 def method(*overrides: str, seed: int = 0):
     torch.manual_seed(seed)
-    return runs.build_method(config(*TINY, *overrides))
+    return build_method(config(*TINY, *overrides))
 
 
 def saved(folder: Path, *overrides: str) -> tuple[Path, dict[str, torch.Tensor]]:
     """A weights file, and what is in it."""
     trained = method(*overrides, seed=1)
-    runs.save_weights(folder, trained, WeightAverage(trained.translator(), decay=0.5).network)
+    save_weights(folder, trained, WeightAverage(trained.translator(), decay=0.5).network)
     return folder / "weights.safetensors", load_file(folder / "weights.safetensors")
 
 
@@ -126,13 +129,13 @@ def test_a_run_starts_from_weights_and_says_from_which_after_a_resume_too(
     # a rate that moves nothing: what the run ends with is what it started with
     still = ["optimizer.lr=1e-30", "trainer.max_epochs=1", "attention=triplet", f"method.init_from={source}"]
     with monkeypatch.context() as patch:
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(2))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(2))
         with pytest.raises(Interrupted):
             train(tiny(write_frames(tmp_path / "frames"), *still), folder)
     assert f"init_from: D, G, H from {weights}; fresh: attention" in capsys.readouterr().err
     assert torch.load(folder / "last.ckpt", weights_only=True)["batches"] == 3  # of its own, not the source's
     weights.unlink()
-    saved_config = runs.load_config(folder)
+    saved_config = load_config(folder)
     assert saved_config.method.init_from == str(source)
     train(saved_config, folder, resume=True)
     assert json.loads((folder / "metrics.json").read_text())["protocol"]["init_from_sha256"] == sha256
@@ -146,7 +149,7 @@ def test_a_run_that_starts_from_its_seed_names_no_weights(tmp_path: Path):
     cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", "trainer.max_epochs=1", "data.samples_per_epoch=1")
     (tmp_path / "run").mkdir()
     train(cfg, tmp_path / "run")
-    assert "init_from_sha256" not in run_metrics.load(tmp_path / "run")[1]
+    assert "init_from_sha256" not in load_metrics(tmp_path / "run")[1]
 
 
 @pytest.mark.parametrize("method_choice", [["attention=triplet"], ["method=cyclegan_original"]])
@@ -172,7 +175,7 @@ def test_an_exported_generator_is_taken(kind: str, suffix: str, tmp_path: Path):
     export(labelled.composed("export", f"run={run}", f"format={kind}", f"output={path}"))
     new = method("attention=bam")
     assert take_weights(new, path) == f"init_from: G from {path}; fresh: D, H"
-    expected = runs.load_translator(run, average=True).state_dict()
+    expected = load_translator(run, average=True).state_dict()
     torch.testing.assert_close(dict(new.translator().state_dict()), dict(expected), atol=0, rtol=0)
 
 

@@ -13,7 +13,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from src import naming, schema
+from src.config import naming, schema
 from tests.bad_inputs.refusal import run
 from tests.conftest import CONF
 from tests.labelled import streets, translator

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from src import run_metrics, runs, schema
+from src.config import schema
+from src.runs.folder import load_config
+from src.runs.results import load_metrics
 from tests.conftest import CONF, TINY
 from tests.frames import write_frames
 
@@ -48,8 +50,8 @@ def test_a_training_without_a_home_goes_on_without_a_cache(tmp_path: Path):
         "~/.cache/attention-cut: no folder for features of images (Not a directory); going on without, or give "
         "metrics.cache=<folder>"
     ]
-    assert run_metrics.load(tmp_path / "run")[0]
-    assert runs.load_config(tmp_path / "run").metrics.cache is None
+    assert load_metrics(tmp_path / "run")[0]
+    assert load_config(tmp_path / "run").metrics.cache is None
 
 
 def test_a_user_without_an_entry_in_the_systems_list_has_no_home(

@@ -16,9 +16,12 @@ import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from safetensors.torch import load_file
 
-from src import fitting, runs, train
-from src.callbacks.checkpoint import Interrupted
-from src.errors import UserError
+from src.config.build import build
+from src.runs.folder import CHECKPOINT, CONFIG
+from src.system.errors import UserError
+from src.training import trainer as lightning_trainer
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.run import train
 from tests import fake_slurm, frames, two_ranks
 from tests.conftest import ATTENTIONS, CONF, TINY, config
 
@@ -85,12 +88,12 @@ def start_two(jobs: list[dict[str, object]], base: Path) -> list[subprocess.Pope
 def one_process(folder: Path, overrides: list[str], *, stop: int | None = None) -> None:
     folder.mkdir()
     if stop is None:
-        train.train(config(*overrides), folder)
+        train(config(*overrides), folder)
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "Progress", lambda: StopAfter(stop))
+        patch.setattr(lightning_trainer, "Progress", lambda: StopAfter(stop))
         with pytest.raises(Interrupted):
-            train.train(config(*overrides), folder)
+            train(config(*overrides), folder)
 
 
 class StopAfter(two_ranks.Interrupt):
@@ -195,7 +198,7 @@ def test_the_first_process_alone_writes_and_reports(base: Path):
 
 
 def test_a_step_that_the_ranks_cannot_share_is_refused(base: Path):
-    data = runs.build(config(*settings(base / "frames")).data, "data")
+    data = build(config(*settings(base / "frames")).data, "data")
     data.load_state_dict({"epoch": 0, "samples": 3, "images_per_step": 3})
     assert data.images_per_step(1) == data.images_per_step(3) == 3
     with pytest.raises(UserError, match=r"trains on 3 images a step, which 2 ranks cannot share equally"):
@@ -203,7 +206,7 @@ def test_a_step_that_the_ranks_cannot_share_is_refused(base: Path):
 
 
 def test_a_step_larger_than_an_epoch_is_refused_over_all_ranks(base: Path):
-    data = runs.build(config(*settings(base / "frames", "data.batch_size=4")).data, "data")
+    data = build(config(*settings(base / "frames", "data.batch_size=4")).data, "data")
     assert data.images_per_step(1) == 4
     with pytest.raises(UserError, match=r"data\.batch_size=4 on 2 ranks exceeds the 7 samples"):
         data.images_per_step(2)
@@ -211,9 +214,9 @@ def test_a_step_larger_than_an_epoch_is_refused_over_all_ranks(base: Path):
 
 def test_without_the_option_several_devices_are_refused(base: Path, tmp_path: Path):
     with pytest.raises(UserError, match="asks for 2 processes; add trainer=ddp"):
-        train.train(config(*settings(base / "frames", "trainer.devices=2")), tmp_path)
+        train(config(*settings(base / "frames", "trainer.devices=2")), tmp_path)
     with pytest.raises(UserError, match=r"trainer\.strategy must be auto, or chosen with trainer=ddp"):
-        train.train(config(*settings(base / "frames", "trainer.strategy=fsdp")), tmp_path)
+        train(config(*settings(base / "frames", "trainer.strategy=fsdp")), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -253,7 +256,7 @@ def test_ctrl_c_in_one_process_stops_all_with_a_checkpoint(tmp_path: Path):
 
 
 def test_a_job_that_slurm_starts_again_goes_on(base: Path, tmp_path: Path):
-    for name in (runs.CONFIG, runs.CHECKPOINT):
+    for name in (CONFIG, CHECKPOINT):
         shutil.copy(base / "one/none" / name, tmp_path / name)
     again = command(*settings(base / "frames", "attention=none", f"hydra.run.dir={tmp_path}"))
     for restarts in (0, 1):

@@ -15,10 +15,10 @@ from src.data.streets.render import render
 from src.data.transforms import to_pixels, to_tensor
 from src.metrics.sharpness import laplacian_deviation
 from src.metrics.sliced_wasserstein import sliced_wasserstein
-from src.networks.any_size import translate_images
 from src.networks.generator import Generator
-from src.translate import chosen
-from src.weights import load
+from src.translation.any_size import translate_images
+from src.translation.translate import chosen
+from src.translation.weights import load
 from tests import labelled
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"

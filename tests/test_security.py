@@ -14,8 +14,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from src import runs, schema, study
-from src.naming import run_name
+from src.config import schema
+from src.config.naming import run_name
+from src.downstream import study
+from src.runs.folder import save_config
 from tests import labelled
 from tests.conftest import CONF, TINY
 
@@ -28,7 +30,7 @@ FORBIDDEN_CALLS = {
     *("torch.hub.load", "torch.jit.load", "torch.package.PackageImporter", "pandas.read_pickle"),
 }
 # what src.export has just made itself, it loads once, to check it
-EXCEPTIONS = {"src/export.py": ["torch.jit.load"]}
+EXCEPTIONS = {"src/translation/weights/export.py": ["torch.jit.load"]}
 LOADERS = {
     "torch.load": ("weights_only", True),
     "numpy.load": ("allow_pickle", False),
@@ -153,7 +155,7 @@ def test_a_manifest_names_no_file_outside_its_set(tmp_path: Path):
     run = labelled.translator(tmp_path / "run", "data=streets", f"data.root={tmp_path}/data")
     labelled.streets(tmp_path / "data")
     output, victim = tmp_path / "set", tmp_path / "victim.png"
-    from src.translate import chosen
+    from src.translation.translate import chosen
 
     config = labelled.composed("translate", f"run={run}", "split=train", f"output={output}", "accelerator=cpu")
     chosen(config)
@@ -172,7 +174,7 @@ def test_a_configuration_takes_nothing_from_the_environment(tmp_path: Path, monk
     for text in ("${oc.env:PLANTED}", "${oc.env:PLANTED,none}", "x${oc.decode:${oc.env:PLANTED}}"):
         config = OmegaConf.create({"variant": text})
         with pytest.raises(OmegaConfBaseException, match="takes nothing from the environment") as raised:
-            runs.save_config(tmp_path, config)
+            save_config(tmp_path, config)
         assert "a-secret" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
 

@@ -14,13 +14,14 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-from src import runs, segmenter_runs
-from src.callbacks.checkpoint import Interrupted
 from src.data.labelled import labelled_set
 from src.data.labels import IGNORE
-from src.errors import UserError
-from src.modules.schedule import polynomial_decay
-from src.segment import segment
+from src.downstream.run import segment
+from src.downstream.trained import load_segmenter
+from src.runs.folder import load_config
+from src.system.errors import UserError
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.schedule import polynomial_decay
 from tests.bad_inputs.refusal import run
 from tests.conftest import CONF
 from tests.labelled import SMALL, composed, streets, write_pair
@@ -71,7 +72,7 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
 
 def test_scores_are_those_of_a_loop_over_full_size_pixels(finished: tuple[Path, DictConfig], root: Path):
     folder, _ = finished
-    loaded = segmenter_runs.load(folder, torch.device("cpu"))
+    loaded = load_segmenter(folder, torch.device("cpu"))
     hits, labelled, predicted_as, right, total = (np.zeros(19), np.zeros(19), np.zeros(19), 0, 0)
     for frame in labelled_set(str(root / "cityscapes"), "val", "test"):
         labels = loaded.table.read(frame.labels)
@@ -99,11 +100,11 @@ def test_a_stopped_run_ends_in_the_same_bits(
     cfg = cfg.copy()
     cfg.data.num_workers = workers
     with monkeypatch.context() as patch:
-        patch.setattr("src.fitting.Progress", lambda: StopAfter(stop))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(stop))
         with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
             segment(cfg, tmp_path)
     assert not (tmp_path / "metrics.json").exists()
-    segment(runs.load_config(tmp_path), tmp_path, resume=True)
+    segment(load_config(tmp_path), tmp_path, resume=True)
     assert_equal_runs(whole, tmp_path)
 
 
@@ -145,7 +146,7 @@ def test_plain_folders_another_table_and_another_network(tmp_path: Path):
     choices = ["labels=camvid", "segmenter=deeplabv3plus", "data.aspect=1.2"]
     metrics = segment(composed("segment", *choices, *SMALL, *sets), tmp_path / "run")
     assert 0 <= metrics["miou"] <= 1
-    assert len(segmenter_runs.load(tmp_path / "run", torch.device("cpu")).table) == 11
+    assert len(load_segmenter(tmp_path / "run", torch.device("cpu")).table) == 11
 
 
 def test_the_rate_falls_to_zero_as_a_polynomial():
@@ -155,10 +156,10 @@ def test_the_rate_falls_to_zero_as_a_polynomial():
 def test_a_segmenter_folder_is_not_just_any_folder(finished: tuple[Path, DictConfig], tmp_path: Path):
     (tmp_path / "config.yaml").write_text("method: {}\n")
     with pytest.raises(UserError, match="holds no segmenter"):
-        segmenter_runs.load(tmp_path, torch.device("cpu"))
+        load_segmenter(tmp_path, torch.device("cpu"))
     (tmp_path / "config.yaml").write_bytes((finished[0] / "config.yaml").read_bytes())
     with pytest.raises(UserError, match=r"weights\.safetensors: missing"):
-        segmenter_runs.load(tmp_path, torch.device("cpu"))
+        load_segmenter(tmp_path, torch.device("cpu"))
 
 
 def test_two_runs_in_one_folder_are_refused(finished: tuple[Path, DictConfig]):
@@ -207,7 +208,7 @@ def test_a_segmenter_whose_sets_have_moved_goes_on_where_they_lie_now(
     moved = shutil.copytree(root, tmp_path / "before")
     folder = tmp_path / "run"
     folder.mkdir()
-    monkeypatch.setattr("src.fitting.Progress", lambda: StopAfter(3))
+    monkeypatch.setattr("src.training.trainer.Progress", lambda: StopAfter(3))
     with pytest.raises(Interrupted):
         segment(settings(moved), folder)
     monkeypatch.undo()
@@ -219,4 +220,4 @@ def test_a_segmenter_whose_sets_have_moved_goes_on_where_they_lie_now(
     code, lines = run("segment", [f"resume={folder}", *places])
     assert code == 0, lines
     assert_equal_runs(finished[0], folder)
-    assert runs.load_config(folder).train == f"{tmp_path}/after/playing_for_data"
+    assert load_config(folder).train == f"{tmp_path}/after/playing_for_data"

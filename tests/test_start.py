@@ -19,7 +19,8 @@ runpy.run_module(sys.orig_argv[-1], run_name="__main__")
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_started_by_its_path_says_how_it_is_started(command: str, tmp_path: Path):
-    path = ROOT / "src" / f"{command.replace('.', '/')}.py"
+    path = ROOT / "src" / command.replace(".", "/")
+    path = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
     done = subprocess.run([sys.executable, str(path), "folder"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     line = f"{path}: commands are started as modules; from {ROOT}: python -m src.{command} ...\n"

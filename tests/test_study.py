@@ -9,11 +9,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from src import schema, translate
-from src.commit import git_commit
+from src.config import schema
 from src.data.labelled import labelled_set
-from src.errors import UserError
-from src.study import study
+from src.downstream.study import study
+from src.system.commit import git_commit
+from src.system.errors import UserError
+from src.translation import translate
 from tests.conftest import CONF
 from tests.labelled import SMALL, composed, streets, translator
 

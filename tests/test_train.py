@@ -16,11 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from safetensors.torch import load_file
 
-from src import runs
-from src.callbacks import checkpoint
-from src.callbacks.checkpoint import Interrupted
-from src.errors import UserError
-from src.train import train
+from src.config.build import build_method
+from src.runs.folder import load_config
+from src.runs.weights import load_translator
+from src.system.errors import UserError
+from src.training.callbacks import checkpoint
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.run import train
 from tests.bad_inputs import refusal
 from tests.conftest import CONF, TINY, config
 
@@ -119,7 +121,7 @@ def test_terms_are_logged_under_the_equations_names(finished: tuple[Path, DictCo
 def test_the_saved_configuration_is_resolved_and_builds_the_same_method(finished: tuple[Path, DictConfig]):
     text = (finished[0] / "config.yaml").read_text()
     assert "${" not in text
-    method = runs.build_method(OmegaConf.create(text))
+    method = build_method(OmegaConf.create(text))
     tensors = load_file(finished[0] / "weights.safetensors")
     assert {key for key in tensors if not key.startswith("average.")} == set(method.state_dict())
 
@@ -130,8 +132,8 @@ def test_two_runs_in_one_folder_are_refused(finished: tuple[Path, DictConfig]):
 
 
 def test_the_average_is_kept_apart_from_the_last_step(finished: tuple[Path, DictConfig]):
-    average = runs.load_translator(finished[0], average=True)
-    last = runs.load_translator(finished[0], average=False)
+    average = load_translator(finished[0], average=True)
+    last = load_translator(finished[0], average=False)
     assert any(not torch.equal(a, b) for a, b in zip(average.parameters(), last.parameters(), strict=True))
 
 
@@ -171,10 +173,10 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
     folder.mkdir()
     for number, stop in enumerate(stops):
         with monkeypatch.context() as patch:
-            patch.setattr("src.fitting.Progress", lambda stop=stop: StopAfter(stop))
+            patch.setattr("src.training.trainer.Progress", lambda stop=stop: StopAfter(stop))
             with pytest.raises(Interrupted, match=f"after batch {stop + 1}"):
                 train(cfg, folder, resume=number > 0)
-    train(runs.load_config(folder), folder, resume=True)
+    train(load_config(folder), folder, resume=True)
 
 
 @pytest.mark.parametrize(

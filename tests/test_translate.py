@@ -11,22 +11,26 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from src import runs
+from src.config.build import build_method
 from src.data.images import read_image
 from src.data.transforms import to_pixels, to_tensor
-from src.errors import UserError
-from src.frame_jobs import plan
-from src.made import MANIFEST
-from src.modules.average import WeightAverage
-from src.networks import any_size, strips
-from src.networks.any_size import BATCH, translate_images
 from src.networks.generator import Generator
-from src.translate import chosen, main
-from src.whole_frames import translate as translate_files
+from src.runs.folder import save_config
+from src.runs.weights import load_translator, save_weights
+from src.system.errors import UserError
+from src.training.average import WeightAverage
+from src.translate import main
+from src.translation import any_size
+from src.translation.any_size import BATCH, translate_images
+from src.translation.frames import translate as translate_files
+from src.translation.jobs import plan
+from src.translation.manifest import MANIFEST
+from src.translation.strips import strips
+from src.translation.translate import chosen
 from tests import labelled
 from tests.bad_inputs import refusal
 from tests.conftest import CONF, TINY, config
-from tests.video import films
+from tests.translation.video import films
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +38,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     cfg = config(*TINY, "attention=none")
     torch.manual_seed(0)
-    method = runs.build_method(cfg)
+    method = build_method(cfg)
     for parameter in method.G.parameters():
         # beyond the near-grey output of fresh weights
         torch.nn.init.normal_(parameter, std=0.1)
     resolved = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     for key in ("data", "callbacks", "logger", "metrics"):
         del resolved[key]
-    runs.save_config(folder, resolved)
-    runs.save_weights(folder, method, WeightAverage(method.G, decay=0.9).network)
+    save_config(folder, resolved)
+    save_weights(folder, method, WeightAverage(method.G, decay=0.9).network)
     return folder
 
 
@@ -101,20 +105,20 @@ def test_a_single_file_and_the_raw_weights(run: Path, tmp_path: Path):
 
 
 def test_the_output_is_the_networks(run: Path):
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     images = torch.rand(2, 3, 40, 64) * 2 - 1
     torch.testing.assert_close(translate_images(network, images), network(images), atol=1e-6, rtol=0)
 
 
 def test_a_padded_border_is_cut_off_again(run: Path):
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     images = torch.rand(2, 3, 37, 50) * 2 - 1
     padded = torch.nn.functional.pad(images, (0, 2, 0, 3), mode="replicate")
     torch.testing.assert_close(translate_images(network, images), network(padded)[:, :, :37, :50], atol=1e-6, rtol=0)
 
 
 def test_above_the_memory_limit_the_output_stays_the_whole_frames(run: Path, monkeypatch: pytest.MonkeyPatch):
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     images = torch.nn.functional.interpolate(torch.rand(2, 3, 6, 9) * 2 - 1, (93, 141), mode="bicubic").clamp(-1, 1)
     whole = translate_images(network, images)
     monkeypatch.setattr(strips, "SCRATCH", 0)
@@ -151,7 +155,7 @@ def test_a_wide_generator_on_a_cpu_gives_the_same_levels():
 
 
 def test_mixed_sizes_share_batches_and_end_under_their_own_names(run: Path, tmp_path: Path):
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     shapes = [(16, 24), (24, 16), (16, 24)] * 7
     for number, shape in enumerate(shapes):
         write(tmp_path / f"in/{number:02d}.png", *shape)
@@ -174,7 +178,7 @@ def test_mixed_sizes_share_batches_and_end_under_their_own_names(run: Path, tmp_
 def test_a_file_that_cannot_be_written_ends_the_work(run: Path, tmp_path: Path):
     write(tmp_path / "in/a.png", 16, 16)
     (tmp_path / "out/a.png").mkdir(parents=True)
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     with pytest.raises(UserError, match="cannot be written"):
         translate_files(network, plan(str(tmp_path / "in"), tmp_path / "out"), torch.device("cpu"))
 
@@ -296,7 +300,7 @@ def test_a_film_and_its_numbers(run: Path, tmp_path: Path, capsys: pytest.Captur
     assert (told["video"], told["frames"], told["sound"]) == (f"{tmp_path}/out/a drive, 1.mp4", 10, 1)
     assert told["flicker"] == pytest.approx(told["change_output"] - told["change_source"])
     frames, _ = films.read(tmp_path / "in/a drive, 1.mp4")
-    network = runs.load_translator(run, average=True)
+    network = load_translator(run, average=True)
     expected = to_pixels(translate_images(network, to_tensor(frames[3])[None])[0]).astype(int)
     output, _ = films.read(tmp_path / "out/a drive, 1.mp4")
     # H.264 and 4:2:0 take something of a random network's noise
@@ -313,12 +317,12 @@ def test_torn_or_foreign_weights_are_refused(run: Path, tmp_path: Path):
     whole = (run / "weights.safetensors").read_bytes()
     (tmp_path / "weights.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="not a readable safetensors file"):
-        runs.load_translator(tmp_path, average=True)
+        load_translator(tmp_path, average=True)
     (tmp_path / "weights.safetensors").write_bytes(whole)
     text = (run / "config.yaml").read_text()
     (tmp_path / "config.yaml").write_text(text.replace("width: 4", "width: 6"))
     with pytest.raises(UserError, match=r"does not fit config\.yaml"):
-        runs.load_translator(tmp_path, average=True)
+        load_translator(tmp_path, average=True)
     (tmp_path / "weights.safetensors").unlink()
     with pytest.raises(UserError, match="continue it with resume="):
-        runs.load_translator(tmp_path, average=True)
+        load_translator(tmp_path, average=True)

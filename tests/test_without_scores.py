@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from src import run_metrics, runs
-from src.report import report
-from src.table.collect import collect
-from src.table.table import tabulate
-from src.weights import facts
+from src.runs.folder import load_config, save_config
+from src.runs.results import load_metrics, save_metrics
+from src.runs.weights import load_translator
+from src.tables.report import report
+from src.tables.table.collect import collect
+from src.tables.table.table import tabulate
+from src.translation.weights import facts
 from tests.bad_inputs.refusal import assert_refused, run
 from tests.conftest import TINY
 from tests.frames import write_frames
@@ -52,17 +54,17 @@ def test_one_image_a_domain_trains_without_scores_and_says_why(trained: Path):
     assert (content["protocol"]["batches"], content["protocol"]["epochs"]) == (3, 1)
     assert [path.name for path in (trained / "run/images/translated").iterdir()] == ["0.png"]
     assert (trained / "run/images/epoch_0001.png").is_file()
-    assert runs.load_translator(trained / "run", average=True) is not None
+    assert load_translator(trained / "run", average=True) is not None
 
 
 def test_a_sweep_gets_no_number(trained: Path):
-    from src.train import train
+    from src.training.run import train
 
-    assert math.isnan(train(runs.load_config(trained / "run"), trained / "run", resume=True))
+    assert math.isnan(train(load_config(trained / "run"), trained / "run", resume=True))
 
 
 def test_what_reads_finished_runs_takes_one_without_scores(trained: Path, tmp_path: Path):
-    network = runs.load_translator(trained / "run", average=True)
+    network = load_translator(trained / "run", average=True)
     gathered = facts.gather(trained / "run", network, average=True, licence=None)  # type: ignore[arg-type]
     assert (gathered.metrics, gathered.facts["steps"]) == ({}, "3")
     report([trained / "run"], tmp_path / "alone")
@@ -72,12 +74,12 @@ def test_what_reads_finished_runs_takes_one_without_scores(trained: Path, tmp_pa
 def test_a_table_shows_what_is_missing_as_such(trained: Path, tmp_path: Path):
     for name in ("cut", "unscored"):
         shutil.copytree(trained / "run", tmp_path / name)
-    config = runs.load_config(tmp_path / "cut")
+    config = load_config(tmp_path / "cut")
     config.variant = "cut"
-    runs.save_config(tmp_path / "cut", config)
-    protocol = run_metrics.load(tmp_path / "cut")[1]
+    save_config(tmp_path / "cut", config)
+    protocol = load_metrics(tmp_path / "cut")[1]
     del protocol["scores"]
-    run_metrics.save(tmp_path / "cut", {"kid": 0.25}, {**protocol, "n_fake": 100})
+    save_metrics(tmp_path / "cut", {"kid": 0.25}, {**protocol, "n_fake": 100})
     report([tmp_path], tmp_path / "table")
     lines = (tmp_path / "table/table.md").read_text().splitlines()
     (cut,), (other,) = ([line for line in lines if line.startswith(f"| {name} |")] for name in ("cut", "triplet"))

@@ -12,8 +12,10 @@ from pathlib import Path
 from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
-from src import fitting, runs, train
-from src.callbacks.checkpoint import Interrupted
+from src.runs.folder import load_config
+from src.training import trainer as lightning_trainer
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.run import train
 from tests.conftest import config
 
 DDP = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
@@ -32,19 +34,19 @@ class Interrupt(Callback):
 
 def run(folder: Path, overrides: list[str], resume: bool, stop: int | None) -> None:
     asked = config(*overrides, *DDP)
-    progress = fitting.Progress
+    progress = lightning_trainer.Progress
     if stop is not None:
-        fitting.Progress = lambda: Interrupt(stop)
+        lightning_trainer.Progress = lambda: Interrupt(stop)
     try:
         if resume:
-            asked = OmegaConf.merge(runs.load_config(folder), {"trainer": asked.trainer})
-        train.train(asked, folder, resume=resume)
+            asked = OmegaConf.merge(load_config(folder), {"trainer": asked.trainer})
+        train(asked, folder, resume=resume)
     except Interrupted:
         assert stop is not None
     else:
         assert stop is None
     finally:
-        fitting.Progress = progress
+        lightning_trainer.Progress = progress
 
 
 if __name__ == "__main__":

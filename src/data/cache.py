@@ -26,8 +26,8 @@ from tqdm import tqdm
 from src.data.images import Pixels, read_image
 from src.data.sixteen_bits import WHITE
 from src.data.transforms import Transforms
-from src.errors import UserError
-from src.files import write
+from src.system.errors import UserError
+from src.system.files import write
 
 VERSION = 2
 SHARD = 128

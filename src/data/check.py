@@ -3,7 +3,7 @@
 python -m src.data.check data=gta2cityscapes data.root=/datasets
 """
 
-from src.help import answer_help
+from src.config.command import answer_help, entry
 
 if __name__ == "__main__":
     answer_help("check")  # before the imports below, which take seconds
@@ -19,14 +19,15 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from src import label_tables, runs, schema
-from src.command import entry
+from src.config import schema
+from src.config.build import build
+from src.data import label_tables
+from src.data.domains import domains
 from src.data.ignore import ignore_masks
 from src.data.labels import LabelTable
 from src.data.sixteen_bits import white_of
 from src.data.survey import Finding, duplicates, orphans, summary, survey
-from src.errors import UserError
-from src.training_set import domains
+from src.system.errors import UserError
 
 SHOWN = 10
 
@@ -51,7 +52,7 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
     workers = os.cpu_count() or 1 if config.workers is None else config.workers
     if workers < 1:
         raise UserError(f"workers must be >= 1, got {workers}")
-    table = runs.build(config.labels, "labels")
+    table = build(config.labels, "labels")
     assert isinstance(table, LabelTable)
     white = white_of(config.data)
     listed = domains(config.data)

@@ -11,7 +11,6 @@ import torch
 from lightning import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
 
-from src import ranks
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
 from src.data.ignore import ignore_masks
@@ -21,8 +20,9 @@ from src.data.loader import TimedLoader, demand_shared_memory
 from src.data.sixteen_bits import WHITE, demand_white
 from src.data.transforms import Fit, Transforms, to_tensor
 from src.data.unpaired import Draws, Sample, UnpairedImages
-from src.errors import UserError
 from src.networks.colour import Colours, colours_of
+from src.system.errors import UserError
+from src.system.ranks import shared_failure
 
 PATIENCE = 300  # seconds a process that reads images outlives SIGTERM
 COLOURS = 256
@@ -113,7 +113,7 @@ class UnpairedData(LightningDataModule):
         """Fill the cache, on every rank: those that come later wait for the first and find the frames there."""
         _ = self.files  # of now, whatever becomes of the folder
         if self.cache is not None:
-            with ranks.shared_failure():
+            with shared_failure():
                 self.cache.prepare([*self.domains.x_train, *self.domains.y_train])
 
     @cached_property

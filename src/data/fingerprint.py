@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def fingerprint(files: Iterable[Path], *, read: Iterable[Path] = ()) -> str:

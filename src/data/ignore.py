@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from src.data.images import Pixels, find_images, image_size, read_image
 from src.data.transforms import interpolation
-from src.errors import UserError
+from src.system.errors import UserError
 
 Mask = NDArray[np.bool_]
 """[H, W], true where a pixel is ignored."""

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from src import files
 from src.data.colour_profiles import to_srgb
 from src.data.sixteen_bits import WHITE, eight_bits
-from src.errors import UserError
+from src.system.errors import UserError
+from src.system.files import write
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -203,7 +203,7 @@ def encoded(pixels: Pixels, suffix: str) -> bytes:
 
 def write_image(path: Path, pixels: Pixels) -> None:
     """Write a PNG whole or not at all: under a temporary name first, then renamed."""
-    files.write(path, encoded(pixels, ".png"))
+    write(path, encoded(pixels, ".png"))
 
 
 def _below(folder: Path, visited: set[tuple[int, int]], others: Counter[str]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from src.data.images import announce_passed_over, list_images
 from src.data.usable import announce, usable
-from src.errors import UserError
+from src.system.errors import UserError
 
 MANIFEST, UNFINISHED = "manifest.json", ".manifest.unfinished.json"
 """What a set written by this package holds: hashes of its files, or, until they all stand, this."""

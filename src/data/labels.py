@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.data.images import Pixels, open_image
-from src.errors import UserError, did_you_mean
+from src.system.errors import UserError, did_you_mean
 
 IGNORE = 255
 

@@ -11,7 +11,7 @@ from src.data.images import announce_passed_over, list_images
 from src.data.labelled import expected_frame, is_street
 from src.data.streets.write import write_streets
 from src.data.usable import Skipped, announce, usable
-from src.errors import UserError
+from src.system.errors import UserError
 
 SPLITS = ("train", "val")
 """Of Cityscapes."""

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from torch._C import _error_if_any_worker_fails
 from torch.utils.data import DataLoader
 
-from src import ranks
-from src.errors import UserError
+from src.system.errors import UserError
+from src.system.ranks import shared_failure
 
 T = TypeVar("T")
 SHARED = Path("/dev/shm")
@@ -46,7 +46,7 @@ class TimedLoader(DataLoader[T]):
         """As DataLoader."""
         batches = super().__iter__()
         while True:
-            with ranks.shared_failure():
+            with shared_failure():
                 started = time.monotonic()
                 try:
                     with _death_awaited():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 WHITE = 65535
 """Of a 16-bit file, unless its user knows better: a camera's 12 bits end at 4095, or 4080."""

@@ -17,7 +17,7 @@ from src.data.labelled import expected_frame
 from src.data.labels import LabelTable, read_ids
 from src.data.sixteen_bits import WHITE, has_sixteen_bits, sixteen_bits
 from src.data.usable import missing
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 
 from src.data.images import Pixels
-from src.errors import UserError
 from src.networks.generator import STRIDE
+from src.system.errors import UserError
 
 Fit = Literal["cover", "stretch", "width"]
 

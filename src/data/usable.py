@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from src.data.images import image_size
-from src.errors import UserError
+from src.system.errors import UserError
 
 TOLERATED = 0.05
 """Share of a set's frames that may be skipped; with more, the set is broken or another one."""

@@ -11,9 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from src import files
-from src.errors import UserError
 from src.metrics.extractor import Embedding
+from src.system.errors import UserError
+from src.system.files import write
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def _save(path: Path, embedding: Embedding) -> None:
     tensors = {name: value.contiguous() for name, value in embedding._asdict().items() if value is not None}
     content = save(tensors, metadata={"sha256": _digest(tensors)})
     try:
-        files.write(path, content)
+        write(path, content)
     except OSError as error:
         log.warning(f"{path}: cannot be kept ({error.strerror}); the next job computes these features again")
 

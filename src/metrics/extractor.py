@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 REMEDY = "give a path with extractor.weights=<file>, or (not with resume=) choose extractor=efficientnet_lite0"
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
-from src.errors import UserError
 from src.metrics.extractor import REMEDY, Embedding, read_weights
+from src.system.errors import UserError
 
 
 class Inception(nn.Module):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from src import files
+from src.system.files import as_bytes, write
 
 
 def write_per_image(path: Path, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> None:
@@ -20,6 +20,6 @@ def write_per_image(path: Path, names: Sequence[str], columns: Mapping[str, Sequ
     writer.writerows(zip(names, *columns.values(), strict=True))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, files.as_bytes(text.getvalue()))
+        write(path, as_bytes(text.getvalue()))
     except OSError as error:
         print(f"per_image={path}: cannot be written ({error.strerror}); the scores stand", file=sys.stderr)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from src import files
 from src.metrics.image_set import ImageSet
+from src.system.files import write
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def kept(
     if scores is None:
         scores = compute()
         try:
-            files.write(path, json.dumps(scores).encode())
+            write(path, json.dumps(scores).encode())
         except OSError as error:
             log.warning(f"{path}: cannot be kept ({error.strerror}); the next job computes these scores again")
     return scores

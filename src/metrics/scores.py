@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from src.errors import UserError
 from src.metrics.cache import FeatureCache, content_key
 from src.metrics.extractor import Embedding, Extractor
 from src.metrics.frechet import frechet_distance
@@ -18,9 +17,10 @@ from src.metrics.image_set import ImageSet, embed, square, to_bytes
 from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions, kid_error
 from src.metrics.score_cache import kept
-from src.metrics.shards import from_first, join, rank, share
 from src.metrics.sharpness import SHARPNESS, laplacian_deviation, sharpness
 from src.metrics.swd_scores import swd_scores
+from src.system.errors import UserError
+from src.system.ranks import from_first, join, rank, share
 
 log = logging.getLogger(__name__)
 

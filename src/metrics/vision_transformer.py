@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from src.errors import UserError
 from src.metrics.extractor import REMEDY, Embedding, read_weights
+from src.system.errors import UserError
 
 SIDE = 224
 """Images are resized to SIDE x SIDE, bicubic and antialiased, before the network sees them."""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from src.errors import UserError, did_you_mean
 from src.networks import noise
 from src.networks.attention.base import Attention, at_places
 from src.networks.attention.none import NoAttention
 from src.networks.initialise import initialise
 from src.networks.inside import at_centres, inside
 from src.networks.selection.base import Selection
+from src.system.errors import UserError, did_you_mean
 
 WIDEST_EMBEDDING = 16384
 

@@ -20,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from src import naming, schema
+from src.config import naming, schema
 from tests.conftest import CONF
 
 BAR = re.compile(r".*\d+%\|.*\]")
@@ -30,7 +30,7 @@ BAR = re.compile(r".*\d+%\|.*\]")
 def run(command: str, arguments: Sequence[str]) -> tuple[int, list[str]]:
     """Exit code, and the lines on stderr."""
     module = importlib.import_module(f"src.{command}")
-    if command in ("report", "inventory.command"):
+    if command in ("report", "runs.__main__"):
         return _watched(lambda: module.main(arguments), [])
     return _watched(module.main, [f"src/{command}.py", *arguments])
 

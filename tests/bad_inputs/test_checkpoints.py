@@ -14,8 +14,9 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
-from src import runs
-from src.train import train
+from src.runs.folder import load_config, save_config
+from src.runs.weights import load_weights
+from src.training.run import train
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
 from tests.conftest import TINY, config
@@ -122,9 +123,7 @@ def test_weights_that_are_none_are_not_used(spoil: Callable[[Path], None], spoil
 )
 def test_weights_of_another_network_are_not_used(change: str, message: str, spoilt: Path, frames: Path, tmp_path: Path):
     (spoilt / "config.yaml").unlink()
-    runs.save_config(
-        spoilt, config(*TINY, "data=folders", f"data.root={frames}", "data.size=32", "data.load=32", change)
-    )
+    save_config(spoilt, config(*TINY, "data=folders", f"data.root={frames}", "data.size=32", "data.load=32", change))
     before = listing(tmp_path)
     average = "false" if change == "method=cyclegan" else "true"
     if change == "method=cyclegan":  # whose G is CUT's; of F there is none
@@ -138,7 +137,7 @@ def test_weights_of_another_network_are_not_used(change: str, message: str, spoi
 
 
 def test_weights_that_are_no_numbers_are_not_used(spoilt: Path, frames: Path, tmp_path: Path):
-    tensors = {key: torch.full_like(value, float("nan")) for key, value in runs.load_weights(spoilt).items()}
+    tensors = {key: torch.full_like(value, float("nan")) for key, value in load_weights(spoilt).items()}
     save_file(tensors, spoilt / "weights.safetensors")
     before = listing(tmp_path)
     arguments = [f"run={spoilt}", f"input={frames}/testA", f"output={tmp_path / 'out'}"]
@@ -160,7 +159,7 @@ def test_weights_that_are_no_numbers_are_not_used(spoilt: Path, frames: Path, tm
 )
 def test_a_checkpoint_of_another_network_is_not_continued(change: dict[str, Any], message: str, spoilt: Path):
     (spoilt / "metrics.json").unlink()
-    saved = runs.load_config(spoilt)
+    saved = load_config(spoilt)
     merged = OmegaConf.merge(saved, change)
     if "generator" in change:
         for place in ("method",):
@@ -262,6 +261,6 @@ def test_two_runs_at_the_same_time_do_not_share_a_folder(frames: Path, tmp_path:
 
 
 def test_a_segmenter_does_not_stand_for_a_translator(spoilt: Path, frames: Path, tmp_path: Path):
-    runs.save_config(spoilt, labelled.composed("segment", "train=a", "test=b", *labelled.SMALL))
+    save_config(spoilt, labelled.composed("segment", "train=a", "test=b", *labelled.SMALL))
     arguments = [f"run={spoilt}", f"input={frames}/testA", f"output={tmp_path / 'out'}"]
     assert_refused(run("translate", arguments), "^method: missing from the configuration; name a run folder")

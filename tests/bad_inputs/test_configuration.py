@@ -266,10 +266,10 @@ ALONE = [
     ("dashboard", "entity=team scores=[kit]", r"^scores: no score is called 'kit'.*did you mean kid\?$"),
     ("dashboard", "project=p", r"^entity has no default; give it: entity=\.\.\.$"),
     ("report", "nowhere", "^nowhere: no such folder; name run folders or a sweep$"),
-    ("inventory.command", "nowhere", "^nowhere: no such folder; name one that holds runs$"),
-    ("inventory.command", "rm one", "^outputs: no such folder; name the one that holds the runs with --folder$"),
-    ("inventory.command", "rm --folder . nowhere", r"^nowhere: no such run in \.$"),
-    ("inventory.command", "rm --folder . ..", r"^\.\.: lies outside \.; name the folder it lies in with --folder$"),
+    ("runs.__main__", "nowhere", "^nowhere: no such folder; name one that holds runs$"),
+    ("runs.__main__", "rm one", "^outputs: no such folder; name the one that holds the runs with --folder$"),
+    ("runs.__main__", "rm --folder . nowhere", r"^nowhere: no such run in \.$"),
+    ("runs.__main__", "rm --folder . ..", r"^\.\.: lies outside \.; name the folder it lies in with --folder$"),
     ("report", "one two", "^several folders: say where the table goes with --output$"),
 ]
 

@@ -11,7 +11,7 @@ from shutil import copyfile, copytree
 import pytest
 from PIL import Image
 
-from src.files import write
+from src.system.files import write
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
 from tests.conftest import TINY
@@ -174,13 +174,13 @@ def test_the_folder_of_a_run_must_be_one(arguments: str, message: str, frames: P
         ),
         ("translate", "run={run} input={frames}/trainA output={full}", r"full: .*0\.png \(and \d+ more\) is there and"),
         ("translate", "run={run} input={film} output=out", r"^.*film\.mp4: cannot be read as a video \(.*\); mend or"),
-        ("inventory.command", "{empty}", "empty: holds no run; name a folder that does$"),
+        ("runs.__main__", "{empty}", "empty: holds no run; name a folder that does$"),
         (
-            "inventory.command",
+            "runs.__main__",
             "rm --folder {frames} trainA",
             "trainA: not a run folder; only what src.train and src.seg",
         ),
-        ("inventory.command", "rm --folder {run} .", r"^\.: lies outside "),
+        ("runs.__main__", "rm --folder {run} .", r"^\.: lies outside "),
         ("translate", "run={run} input={frames}/trainA output={frames}/trainA", "trainA: lies inside input="),
         (
             "translate",

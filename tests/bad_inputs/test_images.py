@@ -13,16 +13,16 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import nn
 
-from src import runs
+from src.config.build import build
 from src.data.datamodule import UnpairedData
 from src.data.images import find_images, read_image
 from src.data.labelled import labelled_set, labels_of
-from src.data.labelled_data import LabelledData
 from src.data.unpaired import UnpairedImages
-from src.errors import UserError
+from src.downstream.data import LabelledData
 from src.evaluate import evaluate
-from src.frame_jobs import plan
-from src.whole_frames import translate
+from src.system.errors import UserError
+from src.translation.frames import translate
+from src.translation.jobs import plan
 from tests.bad_inputs.image_files import BROKEN, GREY, READABLE, RGB, SIDE, animation, damaged, encoded, png
 from tests.data.test_labels import table
 from tests.labelled import composed
@@ -57,7 +57,7 @@ def training_data(root: Path, cache: Path | None = None, white: float = 65535) -
     whole.data.root = str(root)
     whole.data.white = white
     whole.data.cache = None if cache is None else str(cache)
-    data = runs.build(whole.data, "data")
+    data = build(whole.data, "data")
     assert isinstance(data, UnpairedData)
     return data
 

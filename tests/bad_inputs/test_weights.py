@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from src import runs
-from src.export import export
-from src.weights import facts
+from src.runs.folder import CONFIG, WEIGHTS
+from src.translation.weights import facts
+from src.translation.weights.export import export
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
 from tests.bad_inputs.test_checkpoints import bomb, garbage, half, huge_header, lying_header, nothing, zipped_bomb
@@ -87,7 +87,7 @@ def test_translating_refuses(
 ):
     other = finished.parent / "g.safetensor"
     other.write_bytes(good["g.safetensors"])
-    names = {"good": finished.parent / "g.safetensors", "of_run": finished / runs.WEIGHTS, "other": other}
+    names = {"good": finished.parent / "g.safetensors", "of_run": finished / WEIGHTS, "other": other}
     filled = arguments.format(frames=frames, **names)
     assert_refused(run("translate", [*filled.split(), "output=out"]), message)
 
@@ -279,7 +279,7 @@ def test_exporting_refuses(
     tmp_path_factory: pytest.TempPathFactory,
 ):
     unfinished = tmp_path_factory.mktemp("unfinished")
-    for name in (runs.CONFIG, runs.WEIGHTS):
+    for name in (CONFIG, WEIGHTS):
         (unfinished / name).write_bytes((finished / name).read_bytes())
     names = {"run": finished, "unfinished": unfinished, "there": finished.parent / "g.onnx", "long": "x" * 1001}
     given = [one.format(**names) for one in arguments.split()]

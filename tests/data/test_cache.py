@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from src import runs
+from src.config.build import build
 from src.data import cache as module
 from src.data.cache import FrameCache
 from src.data.datamodule import UnpairedData
 from src.data.images import read_image
 from src.data.transforms import Fit, Transforms
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import CONF, config
 
 
@@ -56,7 +56,7 @@ def test_batches_are_the_same_to_the_bit(workers: int, frames: Callable[..., Pat
             "data.load_scale=1.25",
             "data.samples_per_epoch=6",
         ]
-        data: UnpairedData = runs.build(config(*own, f"data.num_workers={workers}", *overrides).data, "data")
+        data: UnpairedData = build(config(*own, f"data.num_workers={workers}", *overrides).data, "data")
         data.setup()
         return list(data.train_dataloader())
 
@@ -171,7 +171,7 @@ def test_two_commands_at_once_leave_one_whole_cache(frames: Callable[..., Path],
         assert process.returncode == 0, stderr
         assert stdout.strip() == str(tmp_path / "cache")
     assert len(shards(tmp_path / "cache")) == 1
-    data: UnpairedData = runs.build(config(*arguments).data, "data")
+    data: UnpairedData = build(config(*arguments).data, "data")
     data.setup()
     assert len(shards(tmp_path / "cache")) == 1
     assert data.images[(0, 0)]["x"].shape == (3, 32, 32)

@@ -13,7 +13,7 @@ from PIL import Image
 from src.data import check as check_module
 from src.data.check import check
 from src.data.images import write_image
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import CONF
 from tests.labelled import composed, streets, write_pair
 

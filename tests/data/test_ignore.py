@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from src import runs
+from src.config.build import build
 from src.data.datamodule import UnpairedData
 from src.data.ignore import IgnoreMasks
 from src.data.images import write_image
 from src.data.scored_masks import ScoredMasks
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import config
 
 HOOD = np.zeros((40, 56), np.uint8)
@@ -48,7 +48,7 @@ def marked(tmp_path: Path) -> Path:
 
 def data(root: Path, *overrides: str) -> UnpairedData:
     fixed = ["data=folders", f"data.root={root}", "data.size=32", "data.load=64", "data.num_workers=0"]
-    found: UnpairedData = runs.build(config(*fixed, *overrides).data, "data")
+    found: UnpairedData = build(config(*fixed, *overrides).data, "data")
     return found
 
 

@@ -15,7 +15,7 @@ from src.data.images import THINNEST, image_size, read_image
 from src.data.layouts import Domains
 from src.data.transforms import Transforms
 from src.data.unpaired import UnpairedImages
-from src.errors import UserError
+from src.system.errors import UserError
 
 # modes a PNG, JPEG or WebP can hold, with the bits of a channel
 KINDS = [

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from src.data.images import announce_passed_over, find_images, image_size, list_images, read_image, write_image
-from src.errors import UserError
+from src.system.errors import UserError
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
 

@@ -7,7 +7,7 @@ import pytest
 
 from src.data.images import encoded
 from src.data.labelled import UNFINISHED, digest, home, labelled_set, labels_of
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.labelled import write_pair
 
 PIXEL = encoded(np.zeros((1, 1), np.uint8), ".png")

@@ -8,17 +8,17 @@ from cityscapesscripts.helpers.labels import labels
 from omegaconf import OmegaConf
 from PIL import Image
 
-from src import runs
+from src.config.build import build
 from src.data.labels import IGNORE, LabelTable
 from src.data.streets.classes import COLOURS, palette
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import CONF
 
 CAMVID = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "cyclist"]
 
 
 def table(name: str) -> LabelTable:
-    built = runs.build(OmegaConf.load(CONF / "labels" / f"{name}.yaml"), "labels")
+    built = build(OmegaConf.load(CONF / "labels" / f"{name}.yaml"), "labels")
     assert isinstance(built, LabelTable)
     return built
 

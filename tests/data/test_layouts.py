@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from src.data.layouts import folders, gta2cityscapes
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def touch(path: Path) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from src.data.loader import TimedLoader, lack_of_shared_memory
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import CONF, TINY
 from tests.frames import write_frames
 

@@ -15,7 +15,7 @@ from src.data.streets.game import GAME
 from src.data.streets.look import Domain
 from src.data.streets.render import render
 from src.data.streets.view import HEIGHT, WIDTH
-from src.errors import UserError
+from src.system.errors import UserError
 
 FEW = list(write._jobs(2, {("train", "altenbruck"): 2, ("val", "lindenau"): 1}))
 STATISTICS_FRAMES = 40

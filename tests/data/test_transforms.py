@@ -8,7 +8,7 @@ from torch import Tensor
 
 from src.data.images import Pixels
 from src.data.transforms import Fit, Transforms, resize, to_pixels, to_tensor
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def frame(height: int, width: int) -> Pixels:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from src import runs
+from src.config.build import build
 from src.data.datamodule import UnpairedData, spaced
 from src.data.layouts import Domains
 from src.data.transforms import Transforms
 from src.data.unpaired import Draws, UnpairedImages, sample_key
-from src.errors import UserError
+from src.system.errors import UserError
 from tests.conftest import config
 
 
@@ -56,7 +56,7 @@ def test_a_sample_is_the_same_whoever_asks_and_whenever(frames: Callable[..., Pa
         cfg = config(
             "data=folders", f"data.root={frames_root}", "data.size=32", "data.load=32", "data.load_scale=1.2", "seed=7"
         )
-        return runs.build(cfg.data, "data")
+        return build(cfg.data, "data")
 
     frames_root = frames()
     one, other = data(), data()
@@ -70,7 +70,7 @@ def test_a_sample_is_the_same_whoever_asks_and_whenever(frames: Callable[..., Pa
 
 def test_crop_flip_and_domains_are_drawn_apart(frames: Callable[..., Path]):
     cfg = config("data=folders", f"data.root={frames(train=1)}", "data.size=32", "data.load=32", "data.load_scale=1.25")
-    data: UnpairedData = runs.build(cfg.data, "data")
+    data: UnpairedData = build(cfg.data, "data")
     # one source file: what differs between draws is crop and flip
     seen = {data.images[(epoch, 0)]["x"].numpy().tobytes() for epoch in range(40)}
     assert len(seen) > 25
@@ -103,8 +103,8 @@ def test_samples_per_epoch_caps_an_epoch_and_defaults_to_the_larger_domain(frame
         "data.load=32",
         "data.load_scale=1",
     ]
-    assert len(runs.build(config(*overrides).data, "data").images) == 6
-    assert len(runs.build(config(*overrides, "data.samples_per_epoch=4").data, "data").images) == 4
+    assert len(build(config(*overrides).data, "data").images) == 6
+    assert len(build(config(*overrides, "data.samples_per_epoch=4").data, "data").images) == 4
 
 
 def test_validation_frames_are_evenly_spaced():

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src import run_metrics
 from src.data import usable as usable_module
 from src.data.labelled import labelled_set
 from src.data.layouts import Domains, gta2cityscapes
 from src.data.streets import write
 from src.data.usable import announce, listing, usable
-from src.errors import UserError
-from src.train import train
+from src.runs.results import load_metrics
+from src.system.errors import UserError
+from src.training.run import train
 from tests.conftest import TINY, config
 
 FRAMES = 60
@@ -142,4 +142,4 @@ def test_a_run_keeps_the_list_and_the_count(tmp_path: Path):
     assert line.startswith(
         f"{root}/playing_for_data/images/00004.png\t{bad}: cannot be read as a class map (cut short)"
     )
-    assert run_metrics.load(folder)[1]["frames_skipped"] == 1
+    assert load_metrics(folder)[1]["frames_skipped"] == 1

@@ -276,9 +276,9 @@ MEASURE = """
 import sys, torch
 from pathlib import Path
 from tests.conftest import batch, config
-from src import runs
+from src.config.build import build_method
 torch.manual_seed(0); torch.set_num_threads(2)
-method = runs.build_method(config("attention=" + sys.argv[1], "generator.width=16", "discriminator.width=16",
+method = build_method(config("attention=" + sys.argv[1], "generator.width=16", "discriminator.width=16",
                                   "selection.patches=256"))
 def peak():
     # kB; getrusage's figure starts from that of the process that started this one

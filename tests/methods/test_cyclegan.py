@@ -9,19 +9,20 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from src import runs
+from src.config.build import build, build_method
 from src.data.unpaired import Draws
 from src.methods.base import Batch
 from src.methods.cyclegan import CycleGAN
 from src.networks import noise
 from src.networks.resample import BlurDown, BlurUp
-from src.train import train
+from src.runs.weights import load_translator
+from src.training.run import train
 from tests.conftest import TINY, batch, config, cut
 
 
 def cyclegan(*overrides: str, seed: int = 0) -> CycleGAN:
     torch.manual_seed(seed)
-    method = runs.build_method(config(*TINY, "method=cyclegan", *overrides))
+    method = build_method(config(*TINY, "method=cyclegan", *overrides))
     assert isinstance(method, CycleGAN)
     return method
 
@@ -153,13 +154,13 @@ def test_training_is_the_plain_loop_generators_first_then_discriminators(frames:
     cfg = config(*TINY, "method=cyclegan", "method.pool=1", *one_epoch(frames()), "trainer.precision=64-true")
     train(cfg, tmp_path)
     torch.manual_seed(cfg.seed)
-    method = runs.build_method(cfg).double()
+    method = build_method(cfg).double()
     G, F, D_x, D_y = method.G, method.F, method.D_x, method.D_y
     adam = {"lr": cfg.optimizer.lr, "betas": (0.5, 0.999)}
     g_step = torch.optim.Adam([*G.parameters(), *F.parameters()], **adam)
     d_step = torch.optim.Adam([*D_y.parameters(), *D_x.parameters()], **adam)
     old: dict[str, Tensor] = {}
-    images = runs.build(cfg.data, "data").images
+    images = build(cfg.data, "data").images
     for draw in Draws(len(images), epoch=0, start=0):
         x, y = images[draw]["x"][None].double(), images[draw]["y"][None].double()
         key = torch.tensor([images[draw]["key"]])
@@ -194,7 +195,7 @@ def test_a_finished_run_gives_the_translator_of_either_kind(frames: Callable[...
     parts = {key.split(".")[0] for key in tensors}
     assert parts == {"G", "F", "D_x", "D_y", "average"}  # the pools' images stay out
     for average, prefix in ((True, "average."), (False, "G.")):
-        translator = runs.load_translator(tmp_path, average=average)
+        translator = load_translator(tmp_path, average=average)
         assert all(torch.equal(value, tensors[prefix + key]) for key, value in translator.state_dict().items())
 
 

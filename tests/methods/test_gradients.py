@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src import runs
+from src.config.build import build_method
 from src.methods.base import Batch
 from tests.conftest import ATTENTIONS, TINY, batch, config
 
@@ -25,7 +25,7 @@ GAINS = ["generator.gain=1", "discriminator.gain=1", "sampler.gain=1"]
 
 def build(choice: str, layout: torch.memory_format) -> Any:
     torch.manual_seed(0)
-    method: nn.Module = runs.build_method(config(*TINY, *GAINS, *CHOICES[choice]))
+    method: nn.Module = build_method(config(*TINY, *GAINS, *CHOICES[choice]))
     return method.double().to(memory_format=layout)
 
 

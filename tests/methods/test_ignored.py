@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from src import runs
+from src.config.build import build_method
 from src.methods.base import Batch
 from src.methods.cyclegan import CycleGAN
 from src.methods.ignored import either, greyed, stacked
@@ -25,7 +25,7 @@ def masked(ignores: str) -> Batch:
 
 def cyclegan() -> CycleGAN:
     torch.manual_seed(0)
-    method = runs.build_method(config(*TINY, "method=cyclegan", "method.pool=2")).double()
+    method = build_method(config(*TINY, "method=cyclegan", "method.pool=2")).double()
     assert isinstance(method, CycleGAN)
     return method
 

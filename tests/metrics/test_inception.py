@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from src.errors import UserError
 from src.metrics.inception import Inception
+from src.system.errors import UserError
 
 
 def test_gives_torch_fidelitys_features_and_logits_and_bare_names(inception_weights: Path):

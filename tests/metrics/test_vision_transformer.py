@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch_fidelity.feature_extractor_clip import VisionTransformer as PublishedCLIP
 
-from src.errors import UserError
 from src.metrics.vision_transformer import SIDE, VisionTransformer
+from src.system.errors import UserError
 
 SMALL = "vit_small_patch14_dinov2.lvd142m"
 CLIP = "vit_base_patch32_clip_quickgelu_224.openai"

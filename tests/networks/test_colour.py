@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from src import runs
+from src.config.build import build_method
 from src.methods.base import Batch
 from src.networks.colour import ColourAlignment, Colours, colours_of
 from tests.conftest import TINY, batch, config, cut
@@ -99,7 +99,7 @@ def test_cut_compares_the_output_with_the_aligned_source_and_never_aligns_y():
 
 def test_cyclegan_aligns_both_ways_each_with_its_own_statistics():
     torch.manual_seed(0)
-    method = runs.build_method(
+    method = build_method(
         config(*TINY, "method=cyclegan", "generator.align=true", "generator.output=residual", "method.pool=0")
     )
     method.fit_colours(X, Y)

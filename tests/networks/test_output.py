@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from src import runs
+from src.config.build import build_method
 from src.methods.parts import parameters_by_part
 from src.networks.generator import Architecture, Generator, blank
 from src.networks.output import PlainOutput, ResidualOutput
@@ -69,7 +69,7 @@ def test_nothing_of_it_is_a_parameter(options: dict[str, object]):
 def test_the_methods_count_no_more_parameters_with_it():
     own = ["generator.output=residual", "generator.align=true"]
     for method in ("cut", "cyclegan"):
-        plain, residual = (runs.build_method(config(*TINY, f"method={method}", *more)) for more in ([], own))
+        plain, residual = (build_method(config(*TINY, f"method={method}", *more)) for more in ([], own))
         assert parameters_by_part(plain) == parameters_by_part(residual)
 
 

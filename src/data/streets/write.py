@@ -20,7 +20,7 @@ from src.data.streets.classes import palette
 from src.data.streets.game import GAME
 from src.data.streets.look import Domain, Pixels
 from src.data.streets.render import render
-from src.errors import UserError
+from src.system.errors import UserError
 
 VERSION = "1"
 MARKER = "streets.json"

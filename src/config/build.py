@@ -1,0 +1,120 @@
+"""Build what a configuration describes: the only place where configuration becomes objects."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from torch import nn
+
+from src.config import signatures
+from src.system.errors import UserError
+
+INIT_FROM = "init_from"  # of the node `method`
+_MODELS = ("src.methods.", "src.networks.")
+_SEGMENTERS = ("src.downstream.segmenter.",)
+_SHELLS = (
+    *("src.data.", "src.metrics.", "src.training.translation.", "src.training.callbacks."),
+    *("src.training.wandb.", "src.downstream.module.", "src.downstream.data."),
+    *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
+)
+T = TypeVar("T")
+
+
+def build(node: Any, name: str) -> Any:
+    """Instantiate what a node's `_target_` names: the only place where configuration becomes objects.
+
+    A run folder may come from a stranger, so a method may only name classes of src.methods and src.networks, a
+    segmenter of src.downstream, and the rest only classes of a few further packages and the functions of
+    src.data.layouts.
+
+    Args:
+        node: with `_target_`, or a mapping of such nodes.
+        name: of the node in the configuration, for messages.
+
+    Raises UserError, in one line, for what a constructor refuses.
+    """
+    _check_targets(node, name, {"method": _MODELS, "segmenter": _SEGMENTERS}.get(name, _SHELLS))
+    try:
+        return instantiate(node)
+    except InstantiationException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None and not isinstance(cause, UserError):
+            cause = cause.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        where = str(error).rpartition("full_key: ")[2].strip() if "full_key: " in str(error) else name
+        if not where.startswith(name):
+            where = f"{name}.{where}"
+        raise UserError(f"{where}: {' '.join(str(cause).split())}") from error
+
+
+def complete(partial: Callable[..., T], name: str, *arguments: Any, **options: Any) -> T:
+    """Call what `build` returned for a node with `_partial_: true`; a refusal becomes one line, as there."""
+    try:
+        return partial(*arguments, **options)
+    except UserError:
+        raise
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise UserError(f"{name}: {' '.join(str(error).split())}") from error
+
+
+def build_method(config: DictConfig) -> Any:
+    """The method a configuration describes, with fresh weights."""
+    node = config.get("method")
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise UserError("method: missing from the configuration; name a run folder that src.train wrote")
+    own = config.copy()
+    with open_dict(own):
+        # no argument of the class: it says what training starts from, and a finished run needs it no more
+        own.method.pop(INIT_FROM, None)
+    method = build(own.method, "method")
+    if not isinstance(method, nn.Module):
+        raise UserError(f"method._target_: {node['_target_']} is no method")
+    return method
+
+
+def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:
+    if isinstance(node, ListConfig):
+        for index in range(len(node)):
+            _check_targets(node[index], f"{name}[{index}]", allowed)
+    if not isinstance(node, DictConfig):
+        return
+    raw = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(raw, dict)
+    names = {str(key): _name(node, str(key), raw[key], name) for key in node}
+    if "_target_" in names:
+        signatures.check(_target(str(node["_target_"]), name, allowed), node, names)
+    for key, own in names.items():
+        if key != "_target_":
+            _check_targets(node[key], own, allowed)
+
+
+def _name(node: DictConfig, key: str, raw: object, name: str) -> str:
+    """Of a setting in the whole configuration: where it is written, if the node only refers to it."""
+    try:
+        node[key]
+    except OmegaConfBaseException as error:
+        raise UserError(signatures.unresolved(error, f"{name}.{key}")) from error
+    elsewhere = re.fullmatch(r"\$\{([\w.]+)\}", str(raw))
+    return elsewhere[1] if elsewhere else f"{name}.{key}"
+
+
+def _target(target: str, name: str, allowed: tuple[str, ...]) -> Callable[..., Any]:
+    """What a `_target_` names."""
+    try:
+        found = get_object(target)
+    except Exception as error:
+        raise UserError(f"{name}._target_: {target} cannot be found") from error
+    # judged by where it is defined: a dotted path may lead through our modules to something they merely import
+    home = f"{getattr(found, '__module__', '')}."
+    buildable = inspect.isclass(found) or (inspect.isfunction(found) and home == "src.data.layouts.")
+    if not (buildable and home.startswith(allowed)) or "._" in f".{target}":
+        raise UserError(f"{name}._target_: {target} is none of the classes that may stand there")
+    build: Callable[..., Any] = found
+    return build

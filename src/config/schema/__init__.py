@@ -1,0 +1,85 @@
+"""The root of every configuration, typed: what no class below it owns."""
+
+import functools
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from src.config.schema.reading import (
+    CheckConfig,
+    ContentConfig,
+    DashboardConfig,
+    EvaluateConfig,
+    ExplainConfig,
+    ExportConfig,
+    StudyConfig,
+    TranslateConfig,
+)
+from src.config.schema.training import SegmentConfig, TrainConfig
+from src.system.errors import UserError
+
+__all__ = [
+    "CheckConfig",
+    "ContentConfig",
+    "DashboardConfig",
+    "EvaluateConfig",
+    "ExplainConfig",
+    "ExportConfig",
+    "SegmentConfig",
+    "StudyConfig",
+    "TrainConfig",
+    "TranslateConfig",
+    "cache",
+    "environment",
+    "register",
+]
+
+
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+"""Variables that are set, and not 0, in all processes of a run but the first."""
+
+
+def cache() -> str | None:
+    """Folder for what later runs may use again, made if missing; None where none can be, which is said once."""
+    return _cache(f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/attention-cut")
+
+
+@functools.cache
+def _cache(name: str) -> str | None:
+    try:
+        folder = Path(name).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "not writable"
+    except (OSError, RuntimeError) as error:  # the latter for a user without a home
+        reason = getattr(error, "strerror", None) or "no home folder"
+    if not reason:
+        return name
+    if all(os.environ.get(rank, "0") == "0" for rank in RANKS):
+        where = "give metrics.cache=<folder>"
+        print(f"{name}: no folder for features of images ({reason}); going on without, or {where}", file=sys.stderr)
+    return None
+
+
+def environment(name: str, default: str | None = None) -> str:
+    """Refuse: a configuration is written to disk, and what stands in the environment may be a secret."""
+    raise UserError(f"${{oc.env:{name}}}: a configuration takes nothing from the environment; write the value")
+
+
+def register() -> None:
+    """Make the schemas known to Hydra, and the resolvers to OmegaConf."""
+    OmegaConf.register_new_resolver("cache", cache, replace=True)
+    OmegaConf.register_new_resolver("oc.env", environment, replace=True)
+    store = ConfigStore.instance()
+    # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
+    schemas = {
+        **{"train": TrainConfig, "content": ContentConfig, "study": StudyConfig, "explain": ExplainConfig},
+        **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
+        **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
+    }
+    for name, node in schemas.items():
+        store.store(name=f"{name}_schema", node=node)

@@ -1,0 +1,199 @@
+"""The data of a segmenter's training under Lightning: every draw a pure function of (seed, epoch, index)."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any, TypedDict
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
+from src.data.fingerprint import fingerprint
+from src.data.images import Pixels, image_size, open_image, read_image
+from src.data.labelled import Frame
+from src.data.labels import ClassMap, LabelTable, demand_ids
+from src.data.loader import TimedLoader, demand_shared_memory
+from src.data.sixteen_bits import WHITE, demand_white
+from src.data.unpaired import Draw, Draws, in_random_order
+from src.downstream.transforms import JointTransforms
+from src.system.errors import UserError
+
+THREADS = 8  # a disk across the network answers several at a time
+LOOKED_AT = 16
+"""Frames of a set that are decoded before it is used."""
+
+
+class LabelledSample(TypedDict):
+    """Image [3, H, W] in [-1, 1] and train ids [H, W]."""
+
+    image: Tensor
+    labels: Tensor
+
+
+class LabelledImages(Dataset[LabelledSample]):
+    """Sample (epoch, index) of an endless, seeded sequence; every frame comes once before any comes again.
+
+    Args:
+        frames: the set.
+        table: reads their class maps.
+        transforms: brings both to size.
+        samples: draws an epoch.
+        seed: of the run.
+        white: see read_image.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        table: LabelTable,
+        transforms: JointTransforms,
+        *,
+        samples: int,
+        seed: int,
+        white: int = WHITE,
+    ) -> None:
+        self.frames = frames
+        self.table = table
+        self.transforms = transforms
+        self.samples = samples
+        self.seed = seed
+        self.white = white
+
+    def __len__(self) -> int:
+        """Draws an epoch."""
+        return self.samples
+
+    def __getitem__(self, draw: Draw) -> LabelledSample:
+        """Read and transform one draw."""
+        epoch, index = draw
+        frame = in_random_order(self.frames, epoch * self.samples + index, self.seed, 0)
+        pixels, labels = read_labelled(frame, self.table, self.white)
+        image, train_ids = self.transforms.train(pixels, labels, np.random.default_rng([self.seed, epoch, index, 2]))
+        return {"image": image, "labels": train_ids}
+
+
+class LabelledData(LightningDataModule):
+    """Batches of labelled images; resumes at any sample.
+
+    Args:
+        frames: the training set.
+        table: reads their class maps.
+        size: see JointTransforms.
+        aspect: see JointTransforms.
+        smallest_crop: see JointTransforms.
+        batch_size: images a step.
+        samples_per_epoch: draws an epoch; the same for every set that is to be compared.
+        num_workers: processes that read images; 0 reads in the training process.
+        white: value of white in files of 16 bits a channel; 65535, or 4095 where 12 bits lie in 16.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        table: LabelTable,
+        *,
+        size: int,
+        aspect: float,
+        smallest_crop: float,
+        batch_size: int,
+        samples_per_epoch: int,
+        num_workers: int,
+        seed: int,
+        white: int = WHITE,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise UserError(f"data.batch_size must be >= 2 (batch normalisation), got {batch_size}")
+        if samples_per_epoch < batch_size:
+            raise UserError(
+                f"data.batch_size={batch_size} exceeds data.samples_per_epoch={samples_per_epoch}; lower it"
+            )
+        if not 0 <= num_workers <= MOST_WORKERS:
+            raise UserError(f"data.num_workers must lie in [0, {MOST_WORKERS}], got {num_workers}")
+        self.transforms = JointTransforms(size=size, aspect=aspect, smallest_crop=smallest_crop)
+        self.images = LabelledImages(
+            frames,
+            table,
+            self.transforms,
+            samples=samples_per_epoch,
+            seed=seed,
+            white=demand_white(white, "data.white"),
+        )
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self._batch_bytes = batch_size * self.transforms.height * self.transforms.width * (3 * 4 + 8)
+        demand_shared_memory(self._batch_bytes, num_workers)
+        self._position = (0, 0)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Look at the files as they are now."""
+        _ = self.files
+
+    @cached_property
+    def files(self) -> str:
+        """Fingerprint of the training files."""
+        return fingerprint(path for frame in self.images.frames for path in (frame.image, frame.labels))
+
+    def train_dataloader(self) -> TimedLoader[LabelledSample]:
+        """Batches from where training stands; an incomplete last one is dropped."""
+        epoch, done = self._position
+        return TimedLoader(
+            self.images,
+            batch_size=self.batch_size,
+            sampler=Draws(len(self.images), epoch=epoch, start=done),
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            drop_last=True,
+            worker_init_fn=leave_signals_to_the_parent,
+            batch_bytes=self._batch_bytes,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where training stands: the epoch, how many of its samples were trained on, and the files."""
+        assert self.trainer is not None
+        batches = self.trainer.lightning_module.batches
+        assert isinstance(batches, int)
+        epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
+        return {"epoch": epoch, "samples": batch * self.batch_size, "files": self.files}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there; called before the first batch is asked for."""
+        self._position = (state_dict["epoch"], state_dict["samples"])
+
+
+def check_readable(frames: Sequence[Frame], table: LabelTable) -> None:
+    """Raise UserError now for what would end a training, or the scoring after it: colours for ids, unequal sizes.
+
+    Every header is read, and LOOKED_AT frames, evenly spaced, are decoded and their ids looked up.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(_check_headers, frames):
+            pass
+    count = min(LOOKED_AT, len(frames))
+    for number in range(count):
+        read_labelled(frames[number * len(frames) // count], table)
+
+
+def _check_headers(frame: Frame) -> None:
+    with open_image(frame.labels, "class map") as file:
+        demand_ids(frame.labels, file)
+    _demand_same(frame, image_size(frame.labels, "class map"), image_size(frame.image))
+
+
+def _demand_same(frame: Frame, labels: tuple[int, int], image: tuple[int, int]) -> None:
+    if labels != image:
+        sizes = [f"{width}x{height}" for width, height in (labels, image)]
+        raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")
+
+
+def read_labelled(frame: Frame, table: LabelTable, white: int = WHITE) -> tuple[Pixels, ClassMap]:
+    """Image, see read_image, and class map of a frame; raises UserError if their sizes differ."""
+    pixels, labels = read_image(frame.image, white), table.read(frame.labels)
+    _demand_same(frame, (labels.shape[1], labels.shape[0]), (pixels.shape[1], pixels.shape[0]))
+    return pixels, labels

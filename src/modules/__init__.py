@@ -1,1 +1,0 @@
-"""Lightning shells: optimisers, the order of updates, logging; no arithmetic of the method."""

@@ -1,0 +1,213 @@
+"""What lies in a folder of runs, told from small files alone: no weights are loaded, nothing is written."""
+
+import fcntl
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+from src.runs import logs
+from src.runs.folder import CHECKPOINTS, CONFIG, LOCK, METRICS, WEIGHTS, read_config
+from src.runs.results import load_metrics
+from src.system.errors import UserError
+
+State = Literal["finished", "running", "stopped", "broken"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder.
+
+    Attributes:
+        folder: of the run.
+        name: of the folder, below the one that was surveyed.
+        variant: its row in a table; for a segmenter its architecture and encoder. "" where the folder does not say.
+        data: the built-in or published set, or the folder trained on; "" where the folder does not say.
+        seed: of the run.
+        steps: batches trained: of an unfinished run, as far as its log tells.
+        planned: batches its configuration asks for; None where that depends on the number of images.
+        score: name of the headline score.
+        value: of that score.
+        changed: when one of its files was last written.
+        bytes: it takes on disk.
+        checkpoint_bytes: the part of them that only a run which goes on needs.
+        state: finished; running, while a process holds its lock; stopped, to be continued; or broken.
+        reason: why it is broken, else "".
+    """
+
+    folder: Path
+    name: str
+    variant: str
+    data: str
+    seed: int | None
+    steps: int | None
+    planned: int | None
+    score: str | None
+    value: float | None
+    changed: datetime
+    bytes: int
+    checkpoint_bytes: int
+    state: State
+    reason: str
+
+
+def describe(folder: Path, name: str) -> Run:
+    """What the files in a run folder say.
+
+    Args:
+        folder: of the run.
+        name: to call it by.
+    """
+    reasons = []
+    try:
+        config = config_of(folder)
+    except ValueError as error:
+        config = {}
+        reasons.append(str(error))
+    try:
+        metrics, protocol = _metrics(folder)
+    except ValueError as error:
+        metrics, protocol = {}, {}
+        reasons.append(str(error))
+    reasons += _damage(folder)
+    finished = (folder / METRICS).is_file()
+    files = list(_files(folder))
+    score = next(iter(metrics), None)
+    planned = _planned(config)
+    steps = protocol.get("batches") if finished else logs.batches(folder)
+    return Run(
+        folder=folder,
+        name=name,
+        variant=_variant(config),
+        data=_data(config),
+        seed=config["seed"] if isinstance(config.get("seed"), int) else None,
+        steps=steps if isinstance(steps, int) else None,
+        planned=steps if planned is None and finished and isinstance(steps, int) else planned,
+        score=score,
+        value=None if score is None else metrics[score],
+        changed=datetime.fromtimestamp(max((stat.st_mtime for stat in files), default=0.0), UTC),
+        bytes=sum(stat.st_size for stat in files),
+        checkpoint_bytes=sum((folder / one).stat().st_size for one in CHECKPOINTS if (folder / one).is_file()),
+        state="running" if is_running(folder) else "broken" if reasons else "finished" if finished else "stopped",
+        reason="; ".join(reasons),
+    )
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process trains in a run folder; the lock is looked at, not taken from a training that begins now."""
+    try:
+        file = (folder / LOCK).open("rb")
+    except OSError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The configuration in a run folder; raises ValueError if it is none that src.train or src.segment wrote."""
+    try:
+        loaded = read_config(folder / CONFIG)
+    except Exception as error:
+        raise ValueError(f"{CONFIG} is missing or cannot be read") from error
+    # as written: what a stranger's references lead to is not for us to follow
+    config = OmegaConf.to_container(loaded, resolve=False) if isinstance(loaded, DictConfig) else {}
+    found = {str(key): value for key, value in config.items()} if isinstance(config, dict) else {}
+    packages = {"method": "src.methods.", "segmenter": "src.downstream.segmenter."}
+    if not any(_target(found, key).startswith(package) for key, package in packages.items()):
+        raise ValueError(f"{CONFIG} is no run's")
+    return found
+
+
+def _metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
+    if not (folder / METRICS).is_file():
+        return {}, {}
+    try:
+        return load_metrics(folder)
+    except UserError as error:
+        raise ValueError(f"{METRICS} cannot be read") from error
+
+
+def _damage(folder: Path) -> Iterator[str]:
+    """What is missing or torn, as far as ends and headers tell."""
+    if (folder / WEIGHTS).is_file():
+        if not _whole(folder / WEIGHTS):
+            yield f"{WEIGHTS} is torn"
+    elif (folder / METRICS).is_file():
+        yield f"{WEIGHTS} is missing"
+    else:
+        there = [name for name in CHECKPOINTS if (folder / name).is_file()]
+        if there and not any(zipfile.is_zipfile(folder / name) for name in there):
+            yield f"{' and '.join(there)} cannot be read"
+
+
+def _whole(weights: Path) -> bool:
+    """Whether a safetensors file has the length its header tells."""
+    try:
+        with weights.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > weights.stat().st_size:
+                return False
+            header = json.loads(file.read(length))
+        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+        return bool(8 + length + end == weights.stat().st_size)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return False
+
+
+def _files(folder: Path) -> Iterator[os.stat_result]:
+    for path, _, names in os.walk(folder):
+        for name in names:
+            try:
+                yield os.lstat(os.path.join(path, name))
+            except FileNotFoundError:
+                continue  # a run that is training has just replaced it
+
+
+def _variant(config: Mapping[str, Any]) -> str:
+    if isinstance(config.get("variant"), str):
+        return str(config["variant"])
+    segmenter = config.get("segmenter")
+    if isinstance(segmenter, dict):
+        return f"{segmenter.get('architecture', '')} {segmenter.get('encoder', '')}".strip()
+    return ""
+
+
+def _data(config: Mapping[str, Any]) -> str:
+    train, data = config.get("train"), config.get("data")
+    if isinstance(train, dict):
+        train = train.get("images")
+    if isinstance(train, str):
+        return Path(train).name
+    layout = _target(data, "layout").rpartition(".")[2] if isinstance(data, dict) else ""
+    if layout != "folders" or not isinstance(data, dict):
+        return layout
+    return Path(str(data.get("root") or data["layout"].get("x", ""))).name
+
+
+def _planned(config: Mapping[str, Any]) -> int | None:
+    """Batches of all epochs, as the data module and the trainer count them."""
+    data, trainer = config.get("data"), config.get("trainer")
+    if not isinstance(data, dict) or not isinstance(trainer, dict):
+        return None
+    try:
+        ranks = int(trainer["devices"]) * int(trainer["num_nodes"])
+        whole = int(data["samples_per_epoch"]) // (int(data["batch_size"]) * ranks)
+        limit = trainer["limit_train_batches"]
+        return int(trainer["max_epochs"]) * (int(whole * limit) if isinstance(limit, float) else min(whole, int(limit)))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _target(config: Mapping[str, Any], key: str) -> str:
+    node = config.get(key)
+    return str(node.get("_target_", "")) if isinstance(node, dict) else ""

@@ -1,0 +1,84 @@
+"""The weights of a run: written at its end, and read back into a method or a translator."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from src.config.build import build_method
+from src.runs.folder import CONFIG, WEIGHTS, load_config
+from src.system.errors import UserError
+from src.system.files import write
+
+AVERAGE = "average."
+"""What the names of the averaged weights begin with in a weights file."""
+
+
+def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
+    """Write the method's weights, and the translator's average beside them."""
+    tensors = {
+        # what is no tensor (a pool's images) serves resuming only
+        **{key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)},
+        **{AVERAGE + key: value for key, value in average.state_dict().items()},
+    }
+    write(folder / WEIGHTS, save({key: value.cpu().contiguous() for key, value in tensors.items()}))
+
+
+def load_translator(folder: Path, *, average: bool) -> nn.Module:
+    """The trained translator x -> y of a run, in evaluation mode on the CPU.
+
+    Args:
+        folder: of the run.
+        average: the averaged weights, or those of the last step.
+    """
+    config = load_config(folder)
+    method = build_method(config)
+    tensors = load_weights(folder)
+    network: nn.Module = method.translator()
+    prefix = AVERAGE if average else next(f"{name}." for name, part in method.named_modules() if part is network)
+    try:
+        network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
+    return network.eval().requires_grad_(False)
+
+
+def load_method(folder: Path) -> Any:
+    """The method of a finished run with the last step's weights, in evaluation mode on the CPU."""
+    method = build_method(load_config(folder))
+    tensors = {key: value for key, value in load_weights(folder).items() if not key.startswith(AVERAGE)}
+    # what is no tensor (a pool's images) serves resuming only, and is in no weights file
+    lacking = {key for key, value in method.state_dict().items() if isinstance(value, Tensor)} ^ set(tensors)
+    try:
+        method.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        lacking.add(str(error).splitlines()[-1].strip())
+    if lacking:
+        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({min(lacking)})")
+    return method.eval().requires_grad_(False)
+
+
+def load_weights(folder: Path) -> Mapping[str, Tensor]:
+    """The tensors of a finished run; raises UserError if there are none or they are torn."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise UserError(f"{path}: missing; the run has not finished, continue it with resume={folder}")
+    return load_tensors(path)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file, on the CPU; raises UserError if it is missing or torn."""
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; name a finished run, or its {WEIGHTS}") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a readable safetensors file ({error})") from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name} holds NaN or infinity, so its training failed; name another run")
+    return tensors

@@ -1,1 +1,0 @@
-"""Downstream networks: what is trained on translated frames and judged on real ones."""

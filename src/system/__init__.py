@@ -1,0 +1,1 @@
+"""What knows nothing of networks, runs or settings: files, errors, processes, devices."""

@@ -1,0 +1,153 @@
+"""The page itself: what the folders hold, poured into a template that escapes it."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from src.data.images import Pixels, read_image
+from src.runs.folder import CONTENT_PICTURE, IMAGES
+from src.system.errors import UserError
+from src.tables.page import charts
+from src.tables.page.charts import Strip, key, span, strip
+from src.tables.page.commands import commands
+from src.tables.page.curves import curves
+from src.tables.page.frames import Frame, frames
+from src.tables.page.pictures import BUDGET, Picture, encoded
+from src.tables.table import protocol, text
+from src.tables.table.collect import Collection, Run
+from src.tables.table.columns import Column
+from src.tables.table.rows import BASE
+from src.tables.table.table import REFERENCES, Table
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score's rows on one axis: for each its label, its cell, whether it is better than CUT, and its strip."""
+
+    heading: str
+    direction: str
+    rows: Sequence[tuple[str, str, bool, Markup]]
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A frame on the page: its name, its source, and the output of each row by label; None where it did not fit."""
+
+    name: str
+    source: Picture | None
+    outputs: Mapping[str, Picture | None]
+
+
+def render(table: Table, collection: Collection) -> bytes:
+    """The page, UTF-8; the same folders give the same bytes.
+
+    What a folder does not hold is said on the page; nothing that is missing or cannot be read raises.
+    """
+    shown = {row.label: next(iter(row.runs.values())) for row in table.rows}
+    found, no_frames = frames(shown)
+    panels, no_panels = _pictures(shown, _panel, "panel of score maps")
+    worst, no_worst = _pictures(shown, lambda run: run.folder / CONTENT_PICTURE, CONTENT_PICTURE)
+    images = [image for frame in found for image in (frame.source, *frame.outputs.values())]
+    pictures, taken = encoded([*images, *panels.values(), *worst.values()])
+    each = iter(pictures)
+    groups, no_curves = curves(table.rows, [column.key for column in table.columns])
+    lines, unknown = commands(collection.finished)
+    style, script = ((HERE / name).read_text() for name in ("page.css", "page.js"))
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template("page.html.jinja").render(
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        table=table,
+        base=BASE,
+        references=list(REFERENCES.values()),
+        seeds=sorted({run.seed for run in collection.finished}),
+        headings=[f"{column.heading} {column.arrow}".strip() for column in table.columns],
+        lines=[(label, table.seeds(label), list(_cells(table, label))) for label in table.labels],
+        test_headings=text.comparison_headings(),
+        tests=[(text.comparison_line(one), one.better) for one in table.tests],
+        scores=[_score(table, column) for column in table.columns if column.kind == "score"],
+        keys=[(row.label, key(number)) for number, row in enumerate(table.rows)],
+        stands={label: f"seed {run.seed}" for label, run in shown.items()},
+        groups=groups,
+        frames=list(_compared(found, each)),
+        panels=dict(zip(panels, each, strict=False)),
+        worst=dict(zip(worst, each, strict=False)),
+        missing={"frames": no_frames, "panels": no_panels, "worst": no_worst, "curves": no_curves},
+        protocol=protocol.entries(protocol.shared(collection.finished), collection.finished),
+        commands=lines,
+        unknown=unknown,
+        megabytes=f"{taken / 2**20:.1f} MiB of at most {BUDGET / 2**20:.0f} MiB",
+        left_out=sum(picture is None for picture in pictures),
+    )
+    # a name from a file system or a configuration may hold what UTF-8 cannot
+    return page.encode("utf-8", "replace")
+
+
+def _cells(table: Table, label: str) -> Iterator[tuple[str, bool]]:
+    """Of a row, each with whether it is better than CUT."""
+    for column in table.columns:
+        test = table.test(label, column)
+        yield text.cell(table, label, column), test is not None and test.better
+
+
+def _score(table: Table, column: Column) -> Score:
+    rows: dict[str, Strip] = {}
+    for label in table.labels:
+        cell = table.cells.get((label, column.key))
+        if cell is None or not charts.finite(cell.mean, cell.std):
+            continue
+        test = table.test(label, column)
+        better = test is not None and test.better
+        kind = "reference" if label in REFERENCES.values() else "better" if better else "plain"
+        runs = next((row.runs for row in table.rows if row.label == label), {})
+        rows[label] = Strip(cell.mean, cell.std, list(column.by_seed(runs).values()), kind)
+    if not rows:
+        return Score(column.heading, column.arrow, [], "", "")
+    ends = span(rows.values())
+    base = next((rows[row.label].mean for row in table.rows if row.variant == BASE and row.label in rows), None)
+    drawn = [
+        (label, text.cell(table, label, column), row.kind == "better", strip(row, ends, base))
+        for label, row in rows.items()
+    ]
+    return Score(column.heading, column.arrow, drawn, column.text(ends[0]), column.text(ends[1]))
+
+
+def _compared(found: Sequence[Frame], each: Iterator[Picture | None]) -> Iterator[Compared]:
+    for frame in found:
+        source = next(each)
+        yield Compared(frame.name, source, {label: next(each) for label in frame.outputs})
+
+
+def _pictures(rows: Mapping[str, Run], where: Callable[[Run], Path], what: str) -> tuple[dict[str, Pixels], list[str]]:
+    """A picture of each row that has one, by label, and what is missing, in words."""
+    found: dict[str, Pixels] = {}
+    for label, run in rows.items():
+        try:
+            found[label] = read_image(where(run))
+        except UserError:
+            continue
+    lacking = [label for label in rows if label not in found]
+    return found, [f"No {what} is kept of {', '.join(lacking)}."] if lacking else []
+
+
+def _panel(run: Run) -> Path:
+    """The last one drawn in training, or what a kept experiment has of it."""
+    return max((run.folder / IMAGES).glob("epoch_*.png"), default=run.folder / "panel.jpg")
+
+
+def _hash(content: str) -> str:
+    """As a content security policy names what may run."""
+    return "sha256-" + b64encode(hashlib.sha256(content.encode()).digest()).decode()

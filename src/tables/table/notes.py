@@ -1,0 +1,66 @@
+"""What must be said below a table for it to be read as it is meant."""
+
+from collections.abc import Sequence
+
+from src.tables.table.collect import Collection
+from src.tables.table.columns import Column
+from src.tables.table.comparison import ALPHA, Comparison
+from src.tables.table.protocol import commits
+from src.tables.table.published import SOURCE
+from src.tables.table.rows import BASE, Row, base_of
+from src.tables.table.statistics import LEVEL
+
+
+def notes(
+    rows: Sequence[Row], columns: Sequence[Column], tests: Sequence[Comparison], collection: Collection
+) -> list[str]:
+    """A sentence or a few each: how to read the cells, what was not tested, what may mislead, what is missing."""
+    kinds = {column.kind for column in columns}
+    found = ["Cells: mean ± standard deviation over seeds. ↓: less is better, ↑: more is better. -: missing."]
+    if tests:
+        found.append(
+            f"Differences from {BASE}: paired t-test by seed; the {LEVEL} interval is of one comparison, p (Holm) is "
+            f"corrected for all comparisons of a score. Bold: better than {BASE}, p (Holm) below {ALPHA}."
+        )
+    if "best" in kinds:
+        found.append("Best epoch: chosen on the frames it is scored on, so it flatters; the last epoch is the result.")
+    if "quoted" in kinds:
+        found.append(
+            f"Paper (quoted): {SOURCE}; its data differ, and size and number of images are not said there: not "
+            "comparable with the scores beside it."
+        )
+    single = [row.label for row in rows if len(row.runs) == 1]
+    if single:
+        found.append(f"One seed, so no deviation and no test: {', '.join(single)}.")
+    return found + _untested(rows, tests) + _warnings(rows, collection)
+
+
+def _untested(rows: Sequence[Row], tests: Sequence[Comparison]) -> list[str]:
+    tested = {one.row for one in tests}
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        if row.variant == BASE or row.label in tested or len(row.runs) == 1:
+            continue
+        base = base_of(row, rows)
+        if base is not None:
+            reason = f"fewer than two seeds in common with {base.label}, or differences that do not vary"
+        else:
+            there = any(other.variant == BASE for other in rows)
+            reason = f"no {BASE} row has the same settings" if there else f"there is no {BASE} row"
+        by_reason.setdefault(reason, []).append(row.label)
+    return [f"Not tested against {BASE}: {', '.join(labels)} ({reason})." for reason, labels in by_reason.items()]
+
+
+def _warnings(rows: Sequence[Row], collection: Collection) -> list[str]:
+    found = []
+    for row in rows:
+        base = base_of(row, rows)
+        if base is not None and row.variant != BASE and (changes := row.against(base)):
+            found.append(f"Warning: {row.label} differs from {base.label} in more than its method: {changes}.")
+    if len(of := commits(collection.finished)) > 1:
+        found.append(f"Warning: the runs are of different commits: {', '.join(of)}.")
+    if unscored := [run.name for run in collection.finished if not run.metrics]:
+        found.append(f"Trained without scores, as asked: {', '.join(unscored)}.")
+    if missing := collection.unfinished:
+        found.append(f"Without scores (failed, stopped or still running), so not in the table: {', '.join(missing)}.")
+    return found

@@ -1,0 +1,157 @@
+"""Runs pooled into rows: seeds of one configuration share a row, everything else is a row of its own."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from src.system.errors import UserError
+from src.tables.table.collect import Run
+
+BASE = "cut"
+# the paper's columns, then ours; any other variant follows by name
+ORDER = (BASE, "cyclegan", "self", "external", "bam", "triplet", "entropy")
+# where, with what and under whose eyes a run was made, not what was trained
+_ELSEWHERE = (
+    *("variant", "seed", "data.seed", "resume", "compile", "logger", "callbacks"),
+    *("data.root", "data.num_workers", "data.batch_size"),
+    *("trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.log_every_n_steps"),
+    *("metrics", "extractor", "trainer.limit_val_batches"),  # how a run was scored: its protocol tells
+)
+_METHOD = ("method", "attention", "sampler")  # what makes a variant
+_ABSENT = "-"
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Seeds of one configuration.
+
+    Attributes:
+        label: the variant, with whatever sets it apart from other rows of the variant.
+        variant: of all its runs.
+        runs: by seed.
+        settings: what was trained, by dotted key; equal for all its runs.
+    """
+
+    label: str
+    variant: str
+    runs: Mapping[int, Run]
+    settings: Settings
+
+    def against(self, other: "Row") -> str:
+        """How its settings differ beyond the method; empty if they do not."""
+        changes = differing([self.settings, other.settings])
+        return ", ".join(
+            f"{name} {_text(ours)} against {_text(theirs)}"
+            for name, (ours, theirs) in changes.items()
+            if name.split(".")[0] not in _METHOD
+        )
+
+
+def pooled(runs: Sequence[Run]) -> list[Row]:
+    """Rows in the table's order: CUT, CycleGAN, the attentions, the rest.
+
+    Raises UserError if two runs of a row have the same seed.
+    """
+    groups: dict[str, dict[int, Run]] = {}
+    settings: dict[str, Settings] = {}
+    for run in runs:
+        trained = _training(run.config)
+        key = json.dumps([run.variant, trained], sort_keys=True, default=str)
+        settings[key] = trained
+        twin = groups.setdefault(key, {}).setdefault(run.seed, run)
+        if twin is not run:
+            raise UserError(
+                f"{twin.name} and {run.name} are the same run twice (seed {run.seed}, one configuration); leave one out"
+            )
+    rows = []
+    for variant in sorted({run.variant for run in runs}, key=_place):
+        keys = [key for key, members in groups.items() if next(iter(members.values())).variant == variant]
+        changes = differing([settings[key] for key in keys])
+        of_variant = [
+            Row(_label(variant, changes, number), variant, dict(sorted(groups[key].items())), settings[key])
+            for number, key in enumerate(keys)
+        ]
+        rows += sorted(of_variant, key=lambda row: row.label)
+    return rows
+
+
+def base_of(row: Row, rows: Sequence[Row]) -> Row | None:
+    """The CUT row to compare with: the only one, or the one that shares what sets the CUT rows apart."""
+    bases = [other for other in rows if other.variant == BASE]
+    if len(bases) == 1:
+        return bases[0]
+    keys = [key for key in _keys([base.settings for base in bases]) if len({_at(b, key) for b in bases}) > 1]
+    return next((base for base in bases if all(_at(base, key) == _at(row, key) for key in keys)), None)
+
+
+def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
+    """Where settings differ, each difference once, under the shortest name that says which.
+
+    A resolved configuration repeats itself (`selection` stands in `sampler` and in `method` too): of keys that end
+    alike and hold the same values, the one nearest to the root and outside the method stays. Where another class was
+    chosen (`_target_`), the choice is named as the command line would (`selection=spread`), and the keys that only
+    some choices have are left out.
+    """
+    changes = {}
+    for key in _keys(settings):
+        values = [one.get(key, _ABSENT) for one in settings]
+        if len({_text(value) for value in values}) > 1:
+            changes[key] = values
+    chosen = {key.removesuffix("_target_") for key in changes if key.endswith("._target_")}
+    once: dict[tuple[str, str], str] = {}
+    for key in sorted(changes, key=lambda key: (key.split(".")[0] in _METHOD, key.count("."), key)):
+        partly = any(key not in one for one in settings)
+        if not (partly and any(key.startswith(node) for node in chosen)):
+            once.setdefault((key.rpartition(".")[2], _text(changes[key])), key)
+    named: dict[str, list[Any]] = {}
+    for key in once.values():
+        group = key.split(".")[0]
+        named |= {group: _choices(changes[key])} if key.endswith("._target_") else {key: changes[key]}
+    return named
+
+
+def _training(config: Settings) -> dict[str, Any]:
+    # one process trains on the joint batch of several
+    sizes = [config.get("data.batch_size", 1), config.get("trainer.devices", 1), config.get("trainer.num_nodes", 1)]
+    whole = [size for size in sizes if isinstance(size, int)]
+    joint = whole[0] * whole[1] * whole[2] if len(whole) == len(sizes) else sizes
+    trained = {key: value for key, value in config.items() if not _elsewhere(key)}
+    return {**trained, "data.batch_size": joint}
+
+
+def _elsewhere(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in _ELSEWHERE)
+
+
+def _label(variant: str, changes: Mapping[str, Sequence[Any]], number: int) -> str:
+    last = [name.rpartition(".")[2] for name in changes]
+    parts = []
+    for name, values in changes.items():
+        short = name.rpartition(".")[2]
+        parts.append(f"{name if last.count(short) > 1 else short}={_text(values[number])}")
+    return f"{variant} ({', '.join(parts)})" if parts else variant
+
+
+def _choices(targets: Sequence[Any]) -> list[str]:
+    # a yaml has the stem of the file whose class it builds; functions of one file differ by name
+    stems = [str(target).split(".")[-2:][0] for target in targets]
+    return stems if len(set(stems)) > 1 else [str(target).rpartition(".")[2] for target in targets]
+
+
+def _keys(settings: Sequence[Settings]) -> list[str]:
+    return list(dict.fromkeys(key for one in settings for key in one))
+
+
+def _at(row: Row, key: str) -> str:
+    return _text(row.settings.get(key, _ABSENT))
+
+
+def _place(variant: str) -> tuple[int, str]:
+    return (ORDER.index(variant) if variant in ORDER else len(ORDER), variant)
+
+
+def _text(value: Any) -> str:
+    return f"[{','.join(map(_text, value))}]" if isinstance(value, list) else str(value)

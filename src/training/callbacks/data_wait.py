@@ -1,0 +1,36 @@
+"""How much of training is spent waiting for data."""
+
+import time
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from src.training.schedule import log_interval
+
+
+class DataWait(Callback):
+    """Logs `train/data_wait`: the share of wall time, since the last entry, in which this rank waited for a batch.
+
+    Near 0 the device is what limits; else raise data.num_workers or set data.cache. The device is never asked for,
+    so on a GPU a wait that falls under queued work counts too.
+    """
+
+    def __init__(self) -> None:
+        self._waited, self._mark = 0.0, 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._waited, self._mark = 0.0, time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Log when it is time."""
+        loader, batches = trainer.train_dataloader, pl_module.batches
+        assert loader is not None
+        assert isinstance(batches, int)
+        if batches % log_interval(trainer) == 0:
+            waited, now = loader.waited, time.monotonic()
+            pl_module.log("train/data_wait", (waited - self._waited) / (now - self._mark))
+            self._waited, self._mark = waited, now

@@ -1,0 +1,64 @@
+"""A fixed panel of validation frames after every epoch: source, output, and the score map of each tap."""
+
+from pathlib import Path
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from src.data.datamodule import spaced
+from src.data.images import write_image
+from src.data.unpaired import sample_key
+from src.system.errors import UserError
+from src.tables.pictures.score_maps import panel
+from src.training.translation import Translation
+from src.training.validation import Validation, as_input
+from src.training.wandb.run import WandbRun
+
+
+class ImageGrid(Callback):
+    """Writes `epoch_NNNN.png` and hands the picture to TensorBoard and W&B.
+
+    Args:
+        folder: for the pictures.
+        validation: gives the frames.
+        seed: of the run; the places of random scores follow from it.
+        images: rows.
+        every_n_epochs: how often.
+    """
+
+    def __init__(self, folder: Path, validation: Validation, *, seed: int, images: int, every_n_epochs: int) -> None:
+        for name, value in (("images", images), ("every_n_epochs", every_n_epochs)):
+            if value < 1:
+                raise UserError(f"callbacks.image_grid.{name} must be >= 1, got {value}")
+        self.folder = folder
+        self.every_n_epochs = every_n_epochs
+        self.seed = seed
+        files = spaced(validation.x_files, images)
+        self.names = [path.stem for path in files]
+        self.frames = list(validation.frames(files))
+        self.ignored = [validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the panel with the averaged translator and the attention in training."""
+        epoch = trainer.current_epoch + 1
+        if not trainer.is_global_zero or (epoch % self.every_n_epochs and epoch != trainer.max_epochs):
+            return
+        assert isinstance(pl_module, Translation)
+        progress, rows = min(1.0, epoch / (pl_module.held_from or trainer.max_epochs or epoch)), []
+        for number, (frame, ignored) in enumerate(zip(self.frames, self.ignored, strict=True)):
+            x = as_input(frame, pl_module.average.network)
+            key = torch.tensor([sample_key(self.seed, 0, number)], device=pl_module.device)
+            with torch.no_grad():
+                output = pl_module.average.network(x)[0]
+            mask = None if ignored is None else ignored.to(x.device)
+            rows.append((frame, output, pl_module.method.score_maps(x, key, progress, mask)))
+        picture = panel(self.names, rows)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_image(self.folder / f"epoch_{epoch:04d}.png", picture)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("grid", picture, pl_module.batches, dataformats="HWC")
+            elif isinstance(logger, WandbRun):
+                logger.log_panel(picture, pl_module.batches)

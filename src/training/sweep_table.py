@@ -1,0 +1,48 @@
+"""The table of a sweep, in its folder and on W&B, without anybody asking for it."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig
+
+from src.system.errors import UserError
+from src.tables.report import report
+from src.tables.table.table import Table
+from src.training.wandb.table import log_report
+
+
+class SweepTable(Callback):
+    """Keeps the table in a sweep's folder: after each of its jobs, so that no later failure costs it, and at its end.
+
+    A job in a process of its own, here or on another machine, does so itself.
+    """
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Write the table of the jobs that have ended so far."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            _keep(config)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Write it once more: a job that was killed elsewhere could not."""
+        table = _keep(config)
+        wandb = config.get("logger", {}).get("wandb")
+        if table is not None and wandb is not None:
+            sweep = Path(config.hydra.sweep.dir)
+            log_report(sweep, table.records(), project=wandb.project, entity=wandb.entity, mode=wandb.mode)
+
+
+@rank_zero_only
+def _keep(config: DictConfig) -> Table | None:
+    sweep = Path(config.hydra.runtime.cwd) / config.hydra.sweep.dir
+    try:
+        table = report([sweep], sweep)
+    except UserError as error:
+        print(f"no table: {error}", file=sys.stderr)
+        return None
+    print(f"table: {sweep / 'table.md'}", file=sys.stderr)
+    return table

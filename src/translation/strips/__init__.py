@@ -1,0 +1,1 @@
+"""A frame of any size in bounded memory: the generator works on strips of rows."""

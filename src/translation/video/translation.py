@@ -1,0 +1,139 @@
+"""A video through G: frames in batches, with decoding, computing and encoding side by side, never all in memory."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from src.data.images import Pixels
+from src.system.errors import UserError, unwritable
+from src.system.files import sha256
+from src.translation.any_size import MEMORY_LIMIT
+from src.translation.frames import Job, together, translate_frames
+from src.translation.scale import Scale
+from src.translation.video.film import Film, Picture
+from src.translation.video.flicker import Flicker
+from src.translation.video.writing import Writer
+
+
+class Note(Protocol):
+    """Told of a job, of the hash of its file and of what is to be remembered, before the file stands there."""
+
+    def __call__(self, source: Path, target: Path, sha: str, /, *, video: dict[str, Any]) -> None:
+        """Remember it."""
+
+
+def translate_video(
+    network: nn.Module,
+    job: Job,
+    where: torch.device,
+    memory_limit: float = MEMORY_LIMIT,
+    note: Note | None = None,
+    scale: Scale | None = None,
+) -> dict[str, Any]:
+    """Translate each frame whole; times and sound stay as they are.
+
+    Args:
+        network: G, in evaluation mode.
+        job: the video, and the file it becomes; the suffix says the container.
+        where: the device.
+        memory_limit: GiB, see translate_images.
+        note: called before the file stands under its name.
+        scale: the height to work at; None is the film's own, without a word.
+
+    Returns what was written: frames, seconds, frames a second, size, streams of sound, and flicker (see Flicker).
+
+    Raises UserError if the video cannot be read to its end, or its target not be written; then nothing is left.
+    """
+    source, target = job
+    temporary = target.with_name(f".{target.name}.part")
+    network = network.to(where)
+    try:
+        with closing(Film(source)) as film:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            numbers = _translate(network, film, temporary, target.suffix, where, memory_limit, scale or Scale())
+        if note is not None:
+            note(source, target, sha256(temporary), video=numbers)
+        temporary.replace(target)
+    except OSError as error:
+        # FFmpeg's errors name no file
+        raise UserError(unwritable(OSError(error.errno, error.strerror, str(target)))) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return numbers
+
+
+def _translate(
+    network: nn.Module, film: Film, path: Path, suffix: str, where: torch.device, memory_limit: float, scale: Scale
+) -> dict[str, Any]:
+    batches = _batches(film.read(), where, scale.size)
+    batch: list[Any] | None = next(batches)
+    first = last = next(item for item in batch or [] if isinstance(item, Picture))
+    height, width, _ = first.pixels.shape
+    scale.look(film.path, height)
+    flicker, count = Flicker(), 0
+    encoded: Future[None] | None = None
+    with (
+        tqdm(total=film.frames, desc=film.path.name, unit="frame", file=sys.stderr) as bar,
+        closing(Writer(path, suffix, film, height=height, width=width)) as writer,
+        ThreadPoolExecutor(1) as reading,
+        ThreadPoolExecutor(1) as encoding,
+    ):
+        while batch is not None:
+            following = reading.submit(next, batches, None)
+            pictures = [item for item in batch if isinstance(item, Picture)]
+            outputs: list[Pixels] = []
+            if pictures:
+                outputs = translate_frames(network, [one.pixels for one in pictures], where, memory_limit, scale.size)
+                last = pictures[-1]
+            for picture, output in zip(pictures, outputs, strict=True):
+                flicker.add(picture.pixels, output)
+            if encoded is not None:
+                encoded.result()
+            encoded = encoding.submit(_encode, writer, batch, outputs)
+            count += len(pictures)
+            bar.update(len(pictures))
+            batch = following.result()
+        if encoded is not None:
+            encoded.result()
+        writer.finish()
+        bar.total = count
+    shown = (last.time - first.time) * film.time_base + (last.duration * film.time_base or 1 / film.rate)
+    return {
+        "frames": count,
+        "seconds": float(shown),
+        "frames_per_second": float(film.rate),
+        "width": width + width % 2,
+        "height": height + height % 2,
+        "sound": len(film.sound),
+        **flicker.numbers(),
+    }
+
+
+def _encode(writer: Writer, items: Sequence[Any], outputs: Sequence[Pixels]) -> None:
+    remaining = iter(outputs)
+    for item in items:
+        if isinstance(item, Picture):
+            writer.frame(next(remaining), item.time, item.duration)
+        else:
+            writer.sound(item)
+
+
+def _batches(items: Iterator[Any], where: torch.device, size: int | None) -> Iterator[list[Any]]:
+    """Items in order, with the pictures that are computed together and the sound between; the last with fewer."""
+    batch: list[Any] = []
+    pictures = 0
+    for item in items:
+        batch.append(item)
+        pictures += isinstance(item, Picture)
+        if isinstance(item, Picture) and pictures == together(item.pixels, where, size):
+            yield batch
+            batch, pictures = [], 0
+    if batch:
+        yield batch
