@@ -95,6 +95,11 @@ class ProjectedDiscriminator(nn.Module):
         return self
 
 
+def looked_through(method: nn.Module) -> str | None:
+    """The frozen network that a discriminator of `method` looks through; None if none does."""
+    return next((part.looks_through for part in method.modules() if isinstance(part, ProjectedDiscriminator)), None)
+
+
 def _head(width: int) -> nn.Sequential:
     return nn.Sequential(
         spectral_norm(nn.Conv2d(width, width, 3, padding=1)),

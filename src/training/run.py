@@ -21,6 +21,7 @@ from src.methods.parts import parameters_by_part
 from src.metrics.direction import better
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
+from src.networks.projected import ProjectedDiscriminator, looked_through
 from src.runs import resuming
 from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED, load_config, save_config
 from src.runs.lock import alone
@@ -160,6 +161,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         "arithmetic": arithmetic(where),
         "parameters": parameters_by_part(method),
         **initial.protocol(),
+        **({"discriminator_through": through} if (through := looked_through(method)) else {}),
     }
     took = {"seconds": round(module.seconds(), 1), **cost.measured()}
     save_cost(folder, took)  # before the scores: where they are, the run is finished
@@ -175,10 +177,12 @@ def _demand_room(method: Method[Any], height: int, width: int) -> None:
     """Refuse now, not at the first step, more places than a map has, or images smaller than D sees at once."""
     assert isinstance(method, nn.Module)
     for network in method.modules():
-        if isinstance(network, Discriminator) and min(height, width) < network.least:
+        if isinstance(network, Discriminator | ProjectedDiscriminator) and min(height, width) < network.least:
+            halves = isinstance(network, Discriminator)
             raise UserError(
-                f"discriminator.halvings: needs images of {network.least}x{network.least} pixels, "
-                f"got {height}x{width}; lower it or raise data.size"
+                f"{'discriminator.halvings' if halves else 'discriminator'}: needs images of "
+                f"{network.least}x{network.least} pixels, got {height}x{width}; "
+                f"{'lower it or ' if halves else ''}raise data.size"
             )
     method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
 

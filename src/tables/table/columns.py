@@ -17,6 +17,8 @@ FAMILIES = (
 """A name may go on with its extractor, or with a class."""
 NEAR_ONE = ("sharpness", "sharpness_own")
 COMPANIONS = ("_source", "_floor", "_transfer", "_aligned", "_raw", "_best", "_std", "_spread", "_error")
+THROUGH = "discriminator_through"
+"""Of a protocol: the network that took part in training."""
 _ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {
     "seconds_per_step": ("s/step", 1.0),
@@ -80,12 +82,17 @@ def columns(runs: Sequence[Run]) -> list[Column]:
     The best epoch stands beside the first score alone, by which it was chosen; runs.csv has the others'.
     """
     names = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    trained_with = tuple(f"_{run.protocol[THROUGH]}" for run in runs if THROUGH in run.protocol)
     found: list[Column] = []
     quoted: set[str] = set()
     for name in headlines(names):
         family = family_of(name)
         direction = 0 if family not in FAMILIES else {"higher": 1, "lower": -1, "nearer to 1": 0}[better(name)]
         decimals = _decimals(run.metrics.get(name) for run in runs)
+        if trained_with and name.endswith(trained_with):
+            # a judge who was the teacher: shown, never compared
+            found.append(Column(name, f"{name}, whose network took part in training", "score", 0, decimals))
+            continue
         found.append(Column(name, name, "score", direction, decimals))
         if (best := f"{name}_best") in names and not any(column.kind == "best" for column in found):
             found.append(Column(best, f"{name}, best epoch", "best", direction, decimals))

@@ -8,7 +8,7 @@ from src.system.errors import UserError
 from src.tables.table.collect import Run
 
 # what a run has of its own; the table gives it a place elsewhere
-OWN = ("seed", "commit", "ranks", "parameters", "arithmetic", "scores")
+OWN = ("seed", "commit", "ranks", "parameters", "arithmetic", "scores", "discriminator_through")
 NAMED = 3
 
 
