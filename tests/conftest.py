@@ -34,6 +34,7 @@ ATTENTIONS = sorted(path.stem for path in (CONF / "attention").glob("*.yaml"))
 SELECTIONS = sorted(path.stem for path in (CONF / "selection").glob("*.yaml"))
 # a fresh residual G is the identity, of which most tests would see too little; a D that looks through a network is slow
 PLAIN = [
+    "nce_identity=1",
     *("generator.output=plain", "generator.align=false"),
     *(
         "discriminator=discriminator",

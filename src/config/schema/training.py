@@ -16,6 +16,7 @@ class TrainConfig:
         resume: run folder to continue; its own configuration is used.
         compile: torch.compile of encoder, decoder and discriminator.
         nce_reduction: method.reduction of the methods that have PatchNCE; here, so that a preset can set it for all.
+        nce_identity: likewise method.lambda_y, the weight of PatchNCE(y, G(y)).
     """
 
     seed: int = MISSING
@@ -23,6 +24,7 @@ class TrainConfig:
     resume: str | None = None
     compile: bool = False
     nce_reduction: str = MISSING
+    nce_identity: float = MISSING
     method: Any = MISSING
     generator: Any = MISSING
     discriminator: Any = MISSING
