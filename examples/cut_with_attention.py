@@ -67,7 +67,7 @@ def images_in(folder: Path, size: int) -> list[Path]:
 
 
 def frame(path: Path, size: int) -> Tensor:
-    """[1, 3, H, W] in [-1, 1], reduced by the whole number that leaves the shorter side two to four crops long."""
+    """[1, 3, H, W] in [-1, 1]; a large one is reduced until its shorter side is two to four crops long."""
     try:
         image = Image.open(path).convert("RGB")
     except OSError as error:
@@ -130,7 +130,8 @@ def step(networks: Networks, x: Tensor, y: Tensor, key_x: Tensor, key_y: Tensor)
     fake = G.core(x)
     d_terms = {"d_fake": discriminator_loss_fake(D(fake.detach())), "d_real": discriminator_loss_real(D(y))}
     descend(of_D, d_terms.values())
-    # Eq. 3: L_GAN(G, D) + lambda_X L_PatchNCE(G, H, X) + lambda_Y L_PatchNCE(G, H, Y); both lambdas 1/2, as released
+    # Eq. 3: L_GAN(G, D) + lambda_X L_PatchNCE(G, H, X) + lambda_Y L_PatchNCE(G, H, Y). Both lambdas are 1,
+    # and the two are halved as in the released CUT code.
     g_terms = {
         "gan": generator_loss(D(fake)),
         "nce_x": nce(G, H, x, fake, key_x) / 2,

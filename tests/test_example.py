@@ -1,5 +1,6 @@
 """The example trains as it is typed, does what the package's CUT does, and needs neither Lightning nor Hydra."""
 
+import ast
 import runpy
 import subprocess
 import sys
@@ -116,6 +117,12 @@ def test_it_imports_neither_lightning_nor_hydra(frames: Path, tmp_path: Path):
     imported = set(done.stdout.splitlines()[-1].split())
     assert "torch" in imported
     assert not imported & {"lightning", "pytorch_lightning", "hydra", "omegaconf"}
+
+
+def test_it_is_made_of_losses_and_networks_alone():
+    nodes = [node for node in ast.walk(ast.parse(SCRIPT.read_text())) if isinstance(node, ast.ImportFrom)]
+    ours = [node.module for node in nodes if node.module and node.module.startswith("src")]
+    assert {module.split(".")[1] for module in ours} == {"losses", "networks"}
 
 
 def test_a_folder_that_is_not_there_is_answered_in_one_line(frames: Path, tmp_path: Path):
