@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
@@ -172,7 +172,7 @@ def main() -> None:
     )
     parser.add_argument("--size", type=int, default=64, help="The side of a crop: a multiple of 4 pixels from 32 up.")
     parser.add_argument("--seed", type=int, default=0, help="Weights, crops and places follow from this number alone.")
-    where = "The picture of source, source in the colours of y, and output; G's weights go beside it, as .safetensors."
+    where = "A .png for the picture: source, source in y's colours, output. G's weights go beside it as .safetensors."
     parser.add_argument("--output", type=Path, default=Path("out.png"), help=where)
     options = parser.parse_args()
     if options.steps < 1 or options.size < 32 or options.size % STRIDE:
@@ -191,12 +191,12 @@ def main() -> None:
     for _ in (bar := tqdm(range(options.steps), unit="step")):
         x, y = random_crop(x_files, options.size), random_crop(y_files, options.size)
         terms = step(networks, x, y, *torch.randint(2**62, (2, 1)))
-        bar.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
+        bar.set_postfix({name: f"{value:.3f}" for name, value in terms.items()}, refresh=False)
         for schedule in falling:
             schedule.step()
 
     picture(networks.G, x_files, options.size).save(options.output)
-    save_file(networks.G.state_dict(), options.output.with_suffix(".safetensors"))
+    options.output.with_suffix(".safetensors").write_bytes(save(networks.G.state_dict()))
     print(options.output)
 
 
