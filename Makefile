@@ -45,4 +45,4 @@ format: $(READY)  ## format and mend what ruff can mend
 
 clean:  ## remove .venv and caches; outputs and data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
-	find src tests -name __pycache__ -type d -exec rm -rf {} +
+	find src tests examples -name __pycache__ -type d -exec rm -rf {} +

@@ -97,7 +97,7 @@ def test_presets_rows_and_flavours_only_override(path: Path):
             # back to the paper's class, where a preset has chosen another
             assert node["_target_"] == OmegaConf.load(CONF / str(group) / f"{group}.yaml")["_target_"]
             node.pop("_target_")
-        assert "_target_" not in OmegaConf.to_yaml(OmegaConf.create({"node": node}))
+        assert "_target_:" not in OmegaConf.to_yaml(OmegaConf.create({"node": node}))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -79,7 +79,9 @@ def dangers(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "path", sorted([*SOURCE.glob("src/**/*.py"), *SOURCE.glob("benchmarks/*.py")]), ids=lambda path: path.stem
+    "path",
+    sorted(path for folder in ("src", "benchmarks", "examples") for path in SOURCE.glob(f"{folder}/**/*.py")),
+    ids=lambda path: path.stem,
 )
 def test_no_source_can_run_what_a_file_holds(path: Path):
     found = [line.partition(": ")[2] for line in dangers(path.read_text())]
