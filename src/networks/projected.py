@@ -17,10 +17,8 @@ from src.networks.augment import DiffAugment
 from src.networks.efficientnet import LITE2, frozen
 from src.networks.initialise import WIDEST
 
-STRIDES = (4, 8, 16, 32)
-"""Pixels from a place of a level's features to the next, in the enlarged image."""
-ENLARGED = 2
-"""Images are enlarged so often: pieces are small, and the network has seen larger ones."""
+STRIDES = (4, 8, 16)
+"""Pixels from a place of a level's features to the next; deeper ones have no room in pieces."""
 SLOPE = 4.0
 """Spectral norm holds a head to gain 1; verdicts have to come from 0 to 1."""
 
@@ -46,7 +44,7 @@ class ProjectedDiscriminator(nn.Module):
         if not 1 <= width <= WIDEST:
             raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
         self.augment = DiffAugment(translation=translation, cutout=cutout)
-        self.least = max(STRIDES) // ENLARGED  # pixels a side
+        self.least = max(STRIDES)  # pixels a side
         # in a list: frozen and the same everywhere, it is neither trained nor saved
         self._frozen = [frozen(LITE2)]
         with torch.no_grad():
@@ -57,7 +55,7 @@ class ProjectedDiscriminator(nn.Module):
         self.heads = nn.ModuleList(_head(width) for _ in levels)
 
     def forward(self, image_B3HW: Tensor, key_B: Tensor | None = None) -> Tensor:
-        """Images [B, 3, H, W] in [-1, 1] -> logits [B, 1, 4 h, w], real towards 1 and fake towards 0.
+        """Images [B, 3, H, W] in [-1, 1] -> logits [B, 1, 3 h, w], real towards 1 and fake towards 0.
 
         Args:
             image_B3HW: of x translated, or of y.
@@ -78,13 +76,14 @@ class ProjectedDiscriminator(nn.Module):
     def _levels(self, image_B3HW: Tensor) -> list[Tensor]:
         """The last features at each of STRIDES."""
         network = self._frozen[0]
-        x_BCHW = F.interpolate(image_B3HW, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
-        x_BCHW = network._swish(network._bn0(network._conv_stem(x_BCHW)))
+        x_BCHW = network._swish(network._bn0(network._conv_stem(image_B3HW)))
         last: dict[int, Tensor] = {}
         stride = 2
         for block in network._blocks:
             x_BCHW = block(x_BCHW)
             stride *= block._depthwise_conv.stride[0]
+            if stride > STRIDES[-1]:
+                break
             last[stride] = x_BCHW
         return [last[stride] for stride in STRIDES]
 

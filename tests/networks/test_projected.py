@@ -5,12 +5,10 @@ import copy
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from src.methods.cut import CUT
-from src.networks.projected import ENLARGED, SLOPE, ProjectedDiscriminator, looked_through
+from src.networks.projected import SLOPE, STRIDES, ProjectedDiscriminator, looked_through
 from tests.conftest import batch, cut
-
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +29,22 @@ def projected(seed: int = 0) -> CUT:
     return method
 
 
-def test_its_deepest_level_leads_to_the_librarys_own_features(network: ProjectedDiscriminator):
+def test_its_levels_are_those_on_the_way_to_the_librarys_own_features(network: ProjectedDiscriminator):
     inner = network._frozen[0]
-    deepest = network._levels(images())[-1]
-    large = F.interpolate(images(), scale_factor=ENLARGED, mode="bilinear", align_corners=False)
-    expected = inner.extract_features(large)
-    torch.testing.assert_close(inner._swish(inner._bn1(inner._conv_head(deepest))), expected)
+    seen: list[Tensor] = []
+    hooks = [block.register_forward_hook(lambda *arguments: seen.append(arguments[2])) for block in inner._blocks]
+    inner.extract_features(images())
+    for hook in hooks:
+        hook.remove()
+    for level, stride in zip(network._levels(images()), STRIDES, strict=True):
+        there = [features for features in seen if features.shape[2:] == (32 // stride, 48 // stride)]
+        torch.testing.assert_close(level, there[-1])
 
 
 def test_every_level_counts_alike(network: ProjectedDiscriminator):
     network.eval()  # spectral norm stands still
     verdicts = network(images())
-    assert verdicts.shape == (2, 1, 4 * 16, 24)
+    assert verdicts.shape == (2, 1, 3 * 8, 12)
     means = []
     for number, level in enumerate(network._levels(images())):
         mixed = torch.einsum("oc,bchw->bohw", network.get_buffer(f"mixing{number}")[:, :, 0, 0], level)
@@ -65,7 +67,7 @@ def test_the_heads_alone_are_trained_and_saved():
     assert looked_through(method) == "efficientnet_lite2"
     assert not any("_frozen" in name for name in method.state_dict())
     trained = list(method.discriminator_parameters())
-    assert sum(p.numel() for p in trained) == 4 * (8 * 8 * 9 + 8 + 8 * 8 + 8 + 8 + 1)
+    assert sum(p.numel() for p in trained) == 3 * (8 * 8 * 9 + 8 + 8 * 8 + 8 + 8 + 1)
     optimizer = torch.optim.Adam(trained, lr=0.1)
     first = [p.detach().clone() for p in trained]
     torch.stack(list(method.discriminator_terms(method.forward_pass(batch(2, 64, 64))).values())).sum().backward()
