@@ -74,3 +74,18 @@ def test_costs_come_last_in_units_for_people(tmp_path: Path):
 def test_four_digits_are_shown(value: float, text: str, tmp_path: Path):
     column = columns(runs(tmp_path, {"fid": value}))[0]
     assert column.text(value) == text
+
+
+def test_a_score_by_a_network_that_took_part_in_training_is_named_and_never_compared(tmp_path: Path):
+    metrics = {"kid_efficientnet_lite0": 0.2, "kid_efficientnet_lite2": 0.1, "kid_efficientnet_lite2_source": 0.3}
+    ours, plain = (
+        write_run(tmp_path / name, name, 0, metrics, protocol={"discriminator_through": through} if through else {})
+        for name, through in (("triplet", "efficientnet_lite2"), ("cut", ""))
+    )
+    found = {c.key: c for c in columns(list(collect([ours, plain]).finished)) if c.kind == "score"}
+    assert found["kid_efficientnet_lite0"].direction == -1
+    judge = found["kid_efficientnet_lite2"]
+    assert (judge.direction, judge.arrow) == (0, "")
+    assert judge.heading == "kid_efficientnet_lite2, whose network took part in training"
+    alone = {c.key: c for c in columns(list(collect([plain]).finished))}
+    assert alone["kid_efficientnet_lite2"].direction == -1
