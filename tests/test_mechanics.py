@@ -1,0 +1,66 @@
+"""experiments/mechanics.py: its measures against loops, and as a user runs it."""
+
+import csv
+import subprocess
+import sys
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.mechanics import at_border, cosines, overlap
+from src.networks.generator import TAPS
+from src.training.run import train
+from tests.conftest import TINY, config
+from tests.frames import write_frames
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def draws(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_overlap_against_sets():
+    places = draws(4, 30).argsort(1)[:, :7]
+    sets = [set(image.tolist()) for image in places]
+    expected = sum(len(a & b) / 7 for a, b in permutations(sets, 2)) / 12
+    assert overlap(places, 30) == pytest.approx(expected)
+    assert overlap(places[:1].expand(3, -1), 30) == 1
+
+
+def test_border_against_a_loop():
+    places = draws(3, 16 * 24).argsort(1)[:, :40]
+    outer = [p // 24 < 2 or p // 24 >= 14 or p % 24 < 3 or p % 24 >= 21 for image in places.tolist() for p in image]
+    assert at_border(places, (16, 24)) == pytest.approx(sum(outer) / 120)
+
+
+def test_cosines_against_a_loop():
+    key = torch.nn.functional.normalize(draws(2, 6, 5) - 0.5, dim=2)
+    mean, largest = [], []
+    for image in key:
+        for i in range(6):
+            others = [float(image[i] @ image[j]) for j in range(6) if j != i]
+            mean.append(sum(others) / 5)
+            largest.append(max(others))
+    assert cosines(key) == pytest.approx((sum(mean) / 12, sum(largest) / 12), abs=1e-6)
+
+
+def test_a_trained_run_has_a_line_a_tap(tmp_path: Path):
+    root = write_frames(tmp_path / "frames")
+    small = ["data=folders", f"data.root={root}", "data.size=32", "data.load=32", "data.num_workers=0"]
+    few = ["trainer.max_epochs=1", "data.samples_per_epoch=2", "metrics.scores=null", "attention=bam"]
+    (tmp_path / "run").mkdir()
+    train(config(*TINY, *small, *few), tmp_path / "run")
+    command = [sys.executable, "experiments/mechanics.py", str(tmp_path / "run"), "--frames", str(root / "trainA")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = list(csv.DictReader(done.stdout.splitlines()))
+    assert [line["tap"] for line in lines] == list(TAPS)
+    for line in lines:
+        assert float(line["grad_heads"]) > 0
+        assert float(line["grad_attention"]) > 0
+        assert -1 <= float(line["rank_start"]) <= 1
+        assert 0 <= float(line["overlap"]) <= 1
+        assert float(line["cosine"]) <= float(line["cosine_max"])
