@@ -10,19 +10,20 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from efficientnet_lite_pytorch import EfficientNet
 from hydra.errors import HydraException
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 
+from src.networks.efficientnet import frozen
 from src.networks.generator import TAPS
 from src.system.errors import UserError
 from src.training.run import train
 from tests.conftest import ATTENTIONS, SELECTIONS, config
 
 GROUPS = {
+    "discriminator": st.just("discriminator"),
     "attention": st.sampled_from(ATTENTIONS),
     "method": st.sampled_from(["cut", "fastcut", "cyclegan", "cyclegan_original"]),
     "selection": st.sampled_from(SELECTIONS),
@@ -72,7 +73,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _steps_alone() -> Iterator[None]:
     """Scores and pictures follow the steps, take most of a run's time, and depend on few of these settings."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("src.metrics.efficientnet.EfficientNet.from_name", lru_cache(EfficientNet.from_name))
+        patch.setattr("src.metrics.efficientnet.frozen", lru_cache(frozen))
         patch.setattr(
             "src.training.validation.Validation.score", lambda self, *a, **k: dict.fromkeys(self.scores.names, 0.0)
         )
@@ -88,8 +89,11 @@ def overrides(groups: dict[str, str], values: dict[str, object]) -> list[str]:
 
 
 @given(groups=st.fixed_dictionaries(GROUPS), values=st.fixed_dictionaries({}, optional=VALUES))
-@example(groups={"attention": "self", "method": "cut", "selection": "spread"}, values={})
-@example(groups={"attention": "bam", "method": "cyclegan", "selection": "topk"}, values={"selection.patches": 257})
+@example(groups={"attention": "self", "method": "cut", "selection": "spread", "discriminator": "projected"}, values={})
+@example(
+    groups={"attention": "bam", "method": "cyclegan", "selection": "topk", "discriminator": "projected"},
+    values={"selection.patches": 257, "trainer.precision": "bf16-mixed", "module.channels_last": True},
+)
 def test_a_configuration_trains_two_steps_or_is_refused(groups: dict[str, str], values: dict[str, object], root: Path):
     tiny = ["trainer=cpu", "data=folders", f"data.root={root}", "data.num_workers=0", "trainer.max_epochs=1"]
     defaults = {

@@ -204,6 +204,7 @@ def test_attention_adds_nothing_to_g_and_d(attention: str):
         f"attention={attention}",
         "generator.width=64",
         "discriminator.width=64",
+        "discriminator=discriminator",
         "discriminator.halvings=3",
         "sampler.embedding=256",
     )
@@ -278,8 +279,8 @@ from pathlib import Path
 from tests.conftest import batch, config
 from src.config.build import build_method
 torch.manual_seed(0); torch.set_num_threads(2)
-method = build_method(config("attention=" + sys.argv[1], "generator.width=16", "discriminator.width=16",
-                                  "selection.patches=256"))
+method = build_method(config("attention=" + sys.argv[1], "generator.width=16", "discriminator=discriminator",
+                                  "discriminator.width=16", "selection.patches=256"))
 def peak():
     # kB; getrusage's figure starts from that of the process that started this one
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

@@ -9,9 +9,7 @@ from tests.conftest import config, cut
 
 
 def test_full_width_has_the_published_counts():
-    method = build_method(
-        config("attention=triplet", "generator.width=64", "discriminator.width=64", "discriminator.halvings=3")
-    )
+    method = build_method(config("attention=triplet", "generator.width=64", "discriminator=discriminator"))
     assert parameters_by_part(method) == {"G": 11378179, "D": 2764737, "heads": 560384, "attention": 1500}
 
 
