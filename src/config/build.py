@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from hydra.errors import InstantiationException
@@ -18,11 +19,18 @@ from src.system.errors import UserError
 INIT_FROM = "init_from"  # of the node `method`
 _MODELS = ("src.methods.", "src.networks.")
 _SEGMENTERS = ("src.downstream.segmenter.",)
+_CALLBACKS = ("src.training.callbacks.", "lightning.pytorch.callbacks.")
 _SHELLS = (
     *("src.data.", "src.metrics.", "src.training.translation.", "src.training.callbacks."),
     *("src.training.wandb.", "src.downstream.module.", "src.downstream.data."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
 )
+PARTS = ("generator", "discriminator", "sampler", "attention", "selection")
+"""Groups that a method refers to, or not: CycleGAN samples nothing."""
+_ALLOWED = {
+    **dict.fromkeys(("method", *PARTS), _MODELS),
+    **{"segmenter": _SEGMENTERS, "callbacks": _CALLBACKS},
+}
 T = TypeVar("T")
 
 
@@ -30,8 +38,8 @@ def build(node: Any, name: str) -> Any:
     """Instantiate what a node's `_target_` names: the only place where configuration becomes objects.
 
     A run folder may come from a stranger, so a method may only name classes of src.methods and src.networks, a
-    segmenter of src.downstream, and the rest only classes of a few further packages and the functions of
-    src.data.layouts.
+    segmenter of src.downstream, a callback of src.training.callbacks and Lightning's own, and the rest only classes of
+    a few further packages and the functions of src.data.layouts.
 
     Args:
         node: with `_target_`, or a mapping of such nodes.
@@ -39,7 +47,7 @@ def build(node: Any, name: str) -> Any:
 
     Raises UserError, in one line, for what a constructor refuses.
     """
-    _check_targets(node, name, {"method": _MODELS, "segmenter": _SEGMENTERS}.get(name, _SHELLS))
+    check(node, name)
     try:
         return instantiate(node)
     except InstantiationException as error:
@@ -54,10 +62,39 @@ def build(node: Any, name: str) -> Any:
         raise UserError(f"{where}: {' '.join(str(cause).split())}") from error
 
 
-def complete(partial: Callable[..., T], name: str, *arguments: Any, **options: Any) -> T:
+def check(node: Any, name: str) -> None:
+    """Raise UserError for what `build` refuses before it builds anything: other classes, settings they do not take."""
+    _check_targets(node, name, _ALLOWED.get(name, _SHELLS))
+
+
+def entries(group: Any, name: str, kind: type[Any], **offered: Any) -> dict[str, Any]:
+    """Build every entry of a group that users may add to.
+
+    Args:
+        group: a mapping of nodes with `_target_`.
+        name: of the group.
+        kind: what each of them has to be.
+        offered: by name, what an entry with `_partial_: true` is given of what it takes and does not set itself.
+
+    Raises UserError for an entry that is nothing of the kind.
+    """
+    found = {}
+    for key, entry in build(group, name).items():
+        where = f"{name}.{key}"
+        if isinstance(entry, partial):
+            takes = inspect.signature(entry).parameters.keys() - entry.keywords
+            entry = complete(entry, where, **{each: value for each, value in offered.items() if each in takes})
+        if not isinstance(entry, kind):
+            what = kind.__name__.lower()
+            raise UserError(f"{where} is no {what}; give {where}._target_=<class of one>, or leave it out")
+        found[str(key)] = entry
+    return found
+
+
+def complete(unfinished: Callable[..., T], name: str, *arguments: Any, **options: Any) -> T:
     """Call what `build` returned for a node with `_partial_: true`; a refusal becomes one line, as there."""
     try:
-        return partial(*arguments, **options)
+        return unfinished(*arguments, **options)
     except UserError:
         raise
     except (ValueError, TypeError, MisconfigurationException) as error:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config import naming, schema
+from src.config.known import demand_known
 from src.config.signatures import unresolved
 from src.system.errors import DISK, UserError, did_you_mean, one_line, unwritable
 
@@ -59,6 +60,7 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
             begun = True
             try:
                 with in_one_line():
+                    demand_known(config, schema.ROOTS[name])
                     return task(config)
             except CompactHydraException as error:
                 if HydraConfig.get().mode == RunMode.MULTIRUN or "HYDRA_FULL_ERROR" in os.environ:

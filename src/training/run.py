@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from lightning import seed_everything
+from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
 from src.config import limits
-from src.config.build import INIT_FROM, build, build_method, complete
+from src.config.build import INIT_FROM, PARTS, build, build_method, check, complete, entries
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.base import Method
@@ -33,7 +34,7 @@ from src.system.errors import UserError
 from src.system.files import write
 from src.system.ranks import is_first, say
 from src.training import endings
-from src.training.callbacks.checkpoint import check_fits
+from src.training.callbacks.checkpoint import check_fits, only_checkpoint
 from src.training.callbacks.cost import Cost
 from src.training.callbacks.data_wait import DataWait
 from src.training.callbacks.initial_weights import InitialWeights
@@ -68,6 +69,8 @@ def run(config: DictConfig, folder: Path) -> float:
     """
     with endings.ending("src.train", folder):
         endings.adopt()
+        for group in PARTS:  # those that the method leaves out too
+            check(config[group], group)
         if config.resume is not None:
             choices = {**dict.fromkeys(RANKED, RANKS), "logger=default": {"logger"}}
             saved = resuming.saved_config(folder, config, FREE_ON_RESUME, choices)
@@ -111,11 +114,16 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     module: Translation = complete(build(config.module, "module"), "module", method, optimizer=optimizer)
     module.held_from = config.get(resuming.EXTENDED)
     complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
-    callbacks = build(config.callbacks, "callbacks")
-    last = callbacks["checkpoint"](folder / CHECKPOINT, accumulate=module.accumulate)
-    grid = callbacks["image_grid"](folder / IMAGES, validation, seed=config.seed)
+    chosen = entries(
+        config.callbacks,
+        "callbacks",
+        Callback,
+        **{"path": folder / CHECKPOINT, "accumulate": module.accumulate},
+        **{"folder": folder / IMAGES, "validation": validation, "seed": config.seed},
+    )
+    last = only_checkpoint(chosen.values())
     cost, during, reach = Cost(), _epoch_scores(config, validation), Reach(validation, seed=config.seed)
-    trainer = build_trainer(config, folder, [DataWait(), cost, initial, *during, reach, grid, last])
+    trainer = build_trainer(config, folder, [DataWait(), cost, initial, *during, reach, *chosen.values()])
     if start is None:  # refused before other processes are started
         batches = data.batches(trainer.world_size, config.trainer.limit_train_batches)
         module.check(trainer, batches, masks=bool(data.masks))

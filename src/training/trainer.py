@@ -9,9 +9,10 @@ import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
-from src.config.build import build, complete
+from src.config.build import build, complete, entries
 from src.data.loader import TimedLoader
 from src.runs.folder import LOGS, PREVIOUS
 from src.system.errors import UserError, one_line
@@ -28,12 +29,12 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: Sequence[Callback
         folder: of the run.
         callbacks: beside the progress bar.
     """
-    loggers = build(config.logger, "logger")
+    loggers = entries(config.logger, "logger", Logger, save_dir=folder / LOGS)
     trainer: Trainer = complete(
         build(config.trainer, "trainer"),
         "trainer",
         callbacks=[Progress(), *callbacks],
-        logger=[complete(logger, name, save_dir=folder / LOGS) for name, logger in loggers.items()],
+        logger=list(loggers.values()),
         plugins=[WholeFileIO(PREVIOUS)],
         default_root_dir=folder,
         enable_progress_bar=False,

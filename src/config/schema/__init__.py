@@ -23,6 +23,7 @@ from src.config.schema.training import SegmentConfig, TrainConfig
 from src.system.errors import UserError
 
 __all__ = [
+    "ROOTS",
     "CheckConfig",
     "ContentConfig",
     "DashboardConfig",
@@ -41,6 +42,20 @@ __all__ = [
 
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
 """Variables that are set, and not 0, in all processes of a run but the first."""
+
+
+ROOTS = {
+    **{
+        "train": TrainConfig,
+        "prepare": TrainConfig,
+        "content": ContentConfig,
+        "study": StudyConfig,
+        "explain": ExplainConfig,
+    },
+    **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
+    **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
+}
+"""Of each conf/<name>.yaml that a command reads."""
 
 
 def cache() -> str | None:
@@ -76,10 +91,5 @@ def register() -> None:
     store = ConfigStore.instance()
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
-    schemas = {
-        **{"train": TrainConfig, "content": ContentConfig, "study": StudyConfig, "explain": ExplainConfig},
-        **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
-        **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
-    }
-    for name, node in schemas.items():
-        store.store(name=f"{name}_schema", node=node)
+    for name, root in ROOTS.items():
+        store.store(name=f"{name}_schema", node=root)

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -140,6 +140,14 @@ def _in_slurm() -> bool:
 def _is_used(number: signal.Signals) -> bool:
     # submitit has taken the one it sends; another belongs to a SLURM job, or means what it always does
     return _in_slurm() or callable(signal.getsignal(number))
+
+
+def only_checkpoint(callbacks: Iterable[object]) -> LastCheckpoint:
+    """The one among the callbacks; raises UserError for none or several, of which a run could not go on."""
+    found = [one for one in callbacks if isinstance(one, LastCheckpoint)]
+    if len(found) != 1:
+        raise UserError(f"callbacks: a run goes on from one checkpoint, of one LastCheckpoint, and not of {len(found)}")
+    return found[0]
 
 
 class Remembered(Protocol):
