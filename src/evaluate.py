@@ -11,7 +11,7 @@ if __name__ == "__main__":
 import json
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -52,15 +52,15 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         raise UserError(f"per_image={config.per_image}: is a folder; name a file")
     white = demand_white(config.white, "white")
     where = device(config.accelerator)
+    settings = config.metrics.scores
     if config.side is None:
         side, smallest = min((shortest_side(path), path) for path in [*real_files, *fake_files])
         if side < SMALLEST:
             raise UserError(
                 f"{smallest}: its shortest side has {side} pixels, fewer than {SMALLEST}; remove it or name side="
             )
-        config.metrics.scores.side = min(LARGEST, side)
-        config.metrics.scores.own_size = True
-    scores: Scores = build(config.metrics.scores, "metrics.scores")
+        settings = OmegaConf.merge(settings, {"side": min(LARGEST, side), "own_size": True})
+    scores: Scores = build(settings, "metrics.scores")
     for key, listing in listings.items():
         announce_passed_over(listing.passed_over, f"{key}={config[key]}")
 

@@ -27,7 +27,7 @@ from src.data.images import Pixels, read_image
 from src.data.sixteen_bits import WHITE
 from src.data.transforms import Transforms
 from src.system.errors import UserError
-from src.system.files import write
+from src.system.files import sha256, write
 
 VERSION = 2
 SHARD = 128
@@ -112,7 +112,7 @@ class FrameCache:
             seen = known.get(str(path.resolve()), [])
             if seen[:2] == [stat.st_size, stat.st_mtime_ns]:
                 return list(seen)
-            return [stat.st_size, stat.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest()]
+            return [stat.st_size, stat.st_mtime_ns, sha256(path)]
 
         with ThreadPoolExecutor() as pool:
             entries = dict(zip(files, pool.map(entry, files), strict=True))

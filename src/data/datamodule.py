@@ -17,6 +17,7 @@ from src.data.ignore import ignore_masks
 from src.data.images import read_image
 from src.data.layouts import Domains
 from src.data.loader import TimedLoader, demand_shared_memory
+from src.data.position import position
 from src.data.sixteen_bits import WHITE, demand_white
 from src.data.transforms import Fit, Transforms, to_tensor
 from src.data.unpaired import Draws, Sample, UnpairedImages
@@ -187,10 +188,8 @@ class UnpairedData(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Where training stands: the epoch, its samples that are done, those of a step over all ranks, the files."""
+        epoch, batch = position(self.trainer)
         assert self.trainer is not None
-        batches = self.trainer.lightning_module.batches
-        assert isinstance(batches, int)
-        epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
         step = self.images_per_step(self.trainer.world_size)
         return {"epoch": epoch, "samples": batch * step, "images_per_step": step, "files": self.files}
 

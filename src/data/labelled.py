@@ -11,6 +11,7 @@ from typing import Any, Literal
 from src.data.images import announce_passed_over, list_images
 from src.data.usable import announce, usable
 from src.system.errors import UserError
+from src.system.files import sha256
 
 MANIFEST, UNFINISHED = "manifest.json", ".manifest.unfinished.json"
 """What a set written by this package holds: hashes of its files, or, until they all stand, this."""
@@ -133,7 +134,7 @@ def digest(frames: Sequence[Frame]) -> str:
     for frame in frames:
         for path in (frame.image, frame.labels):
             sha.update(os.fsencode(f"{path.name} "))
-            sha.update(hashlib.sha256(path.read_bytes()).digest())
+            sha.update(bytes.fromhex(sha256(path)))
     return sha.hexdigest()[:12]
 
 

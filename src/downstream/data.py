@@ -17,6 +17,7 @@ from src.data.images import Pixels, image_size, open_image, read_image
 from src.data.labelled import Frame
 from src.data.labels import ClassMap, LabelTable, demand_ids
 from src.data.loader import TimedLoader, demand_shared_memory
+from src.data.position import position
 from src.data.sixteen_bits import WHITE, demand_white
 from src.data.unpaired import Draw, Draws, in_random_order
 from src.downstream.transforms import JointTransforms
@@ -156,10 +157,7 @@ class LabelledData(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Where training stands: the epoch, how many of its samples were trained on, and the files."""
-        assert self.trainer is not None
-        batches = self.trainer.lightning_module.batches
-        assert isinstance(batches, int)
-        epoch, batch = divmod(batches, int(self.trainer.num_training_batches))
+        epoch, batch = position(self.trainer)
         return {"epoch": epoch, "samples": batch * self.batch_size, "files": self.files}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

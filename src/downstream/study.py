@@ -21,6 +21,7 @@ from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream.run import FREE_ON_RESUME, segment
 from src.runs import resuming
+from src.runs.find import find
 from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
 from src.runs.results import load_metrics
 from src.runs.weights import load_translator
@@ -104,7 +105,7 @@ def _sets(
     colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train, white))
     yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
     where = device(config.accelerator)
-    for run in _find(config.runs):
+    for run in _finished(config.runs):
         saved = load_config(run)
         variant = str(saved.get("variant", run.name))
         # a run may come from a stranger, and its variant must not lead out of the folder
@@ -140,11 +141,12 @@ def _transfer(frames: Sequence[Frame], targets: Sequence[Path], white: int, jobs
         write_image(target, transfer_colours(read_image(source, white), read_image(like, white)))
 
 
-def _find(folders: Sequence[str]) -> list[Path]:
+def _finished(folders: Sequence[str]) -> list[Path]:
     """The finished runs in the folders, at any depth; raises UserError for a folder without any."""
     found: list[Path] = []
     for name in folders:
-        below = [path.parent for path in sorted(Path(name).rglob(WEIGHTS)) if (path.parent / CONFIG).is_file()]
+        runs = find(Path(name), links=True) if Path(name).is_dir() else ()
+        below = [run for run in runs if all((run / one).is_file() for one in (CONFIG, WEIGHTS))]
         if not below:
             raise UserError(f"runs: {name} holds no finished run; name run folders or sweeps that src.train wrote")
         found += below

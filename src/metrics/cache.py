@@ -13,7 +13,7 @@ from torch import Tensor
 
 from src.metrics.extractor import Embedding
 from src.system.errors import UserError
-from src.system.files import write
+from src.system.files import sha256, write
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def content_key(paths: Iterable[Path], settings: Mapping[str, object]) -> str:
     sha = hashlib.sha256(json.dumps({**settings, "torch": torch.__version__}, sort_keys=True).encode())
     for path in paths:
         try:
-            sha.update(hashlib.sha256(path.read_bytes()).digest())
+            sha.update(bytes.fromhex(sha256(path)))
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror}); was the folder changed meanwhile?") from error
     return sha.hexdigest()

@@ -1,6 +1,5 @@
 """What every extractor of features offers, and how a weights file from anywhere is read."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from src.system.errors import UserError
+from src.system.files import sha256
 
 REMEDY = "give a path with extractor.weights=<file>, or (not with resume=) choose extractor=efficientnet_lite0"
 
@@ -61,5 +61,4 @@ def read_weights(path: Path, what: str) -> tuple[Mapping[str, Tensor], str]:
         raise UserError(f"{path}: not a plain weights file; {REMEDY}") from error
     if not (isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())):
         raise UserError(f"{path}: not a dictionary of tensors; {REMEDY}")
-    with path.open("rb") as file:
-        return content, hashlib.file_digest(file, "sha256").hexdigest()
+    return content, sha256(path)

@@ -1,7 +1,5 @@
 """The downstream table: what segmenters trained on each set score on real images, and how much of the gap is closed."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +10,7 @@ from scipy import stats
 
 from src.system.errors import UserError
 from src.system.files import as_bytes, write
+from src.tables.cells import csv_of, escape, markdown_table, tabular
 from src.tables.table.statistics import CONFIDENCE, Paired, paired, summary
 
 RAW, CUT, REAL = "raw source", "cut", "real (oracle)"
@@ -166,9 +165,7 @@ def _line(row: str, cells: Sequence[Cell]) -> Line:
 
 def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]) -> str:
     """Percent, the table first, then what the numbers rest on."""
-    header, body = _header(watched), [_texts(line, watched) for line in lines]
-    rule = ["---", *("---:" for _ in header[1:])]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
+    table = markdown_table(_header(watched), _rows(lines, watched))
     notes = [
         "mIoU ± standard deviation and its 95 % interval (Student's t) over n seeds of the segmenter or, where "
         "several translators share a row, over translators. Gap closed: (row - raw) / (real - raw), of the means, ± "
@@ -189,22 +186,18 @@ def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]
 
 def _differences(lines: Sequence[Line]) -> str:
     rows = [
-        f"| {line.row.replace('|', '/')} | {other} | {pair.n} | {100 * pair.difference:+.2f} "
-        f"[{100 * pair.low:+.2f}, {100 * pair.high:+.2f}] |"
+        [line.row, other, str(pair.n), f"{100 * pair.difference:+.2f} [{100 * pair.low:+.2f}, {100 * pair.high:+.2f}]"]
         for line in lines
         for other, pair in line.over.items()
     ]
-    head = ["| trained on | less | pairs | mIoU, points [95 % interval] |", "| --- | --- | ---: | ---: |"]
-    return "\n".join([*head, *rows]) if rows else ""
+    headings = ["trained on", "less", "pairs", "mIoU, points [95 % interval]"]
+    return markdown_table(headings, rows, left=2) if rows else ""
 
 
 def latex(lines: Sequence[Line], watched: str) -> str:
     """A `tabular` for booktabs."""
-    rows = [_header(watched), *(_texts(line, watched) for line in lines)]
-    escaped = [[_escape(cell) for cell in row] for row in rows]
-    first, *others = (" & ".join(row) + r" \\" for row in escaped)
-    head = rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}"
-    return "\n".join([head, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    headings, *rows = ([escape(cell) for cell in row] for row in (_header(watched), *_rows(lines, watched)))
+    return "\n".join(tabular(headings, rows)) + "\n"
 
 
 def table_csv(lines: Sequence[Line]) -> str:
@@ -212,21 +205,24 @@ def table_csv(lines: Sequence[Line]) -> str:
     names = list(dict.fromkeys(name for line in lines for name in line.means))
     closed = ["gap_closed", "gap_closed:error"]
     pairs = [f"over {other}{end}" for other in (RAW, CUT) for end in ("", ":low", ":high")]
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["row", "n", "unit", "miou:std", "miou:low", "miou:high", *closed, *pairs, *names])
+    header = ["row", "n", "unit", "miou:std", "miou:low", "miou:high", *closed, *pairs, *names]
+    rows = []
     for line in lines:
         low, high = line.interval or (None, None)
         means = [line.means.get(name) for name in names]
         found = [line.over.get(other) for other in (RAW, CUT)]
         over = [value for one in found for value in ((one.difference, one.low, one.high) if one else (None,) * 3)]
         gap = [line.gap_closed, line.gap_error]
-        writer.writerow([line.row, line.n, line.unit, line.std, low, high, *gap, *over, *means])
-    return file.getvalue()
+        rows.append([line.row, line.n, line.unit, line.std, low, high, *gap, *over, *means])
+    return csv_of(header, rows)
 
 
 def _header(watched: str) -> list[str]:
     return ["trained on", "n", "mIoU, %", "95 % interval", "gap closed", "accuracy, %", f"IoU {watched}, %"]
+
+
+def _rows(lines: Sequence[Line], watched: str) -> list[list[str]]:
+    return [_texts(line, watched) for line in lines]
 
 
 def _texts(line: Line, watched: str) -> list[str]:
@@ -234,7 +230,7 @@ def _texts(line: Line, watched: str) -> list[str]:
     error = "" if line.gap_error is None else f" ± {line.gap_error:.2f}"
     interval = "-" if line.interval is None else f"[{100 * line.interval[0]:.2f}, {100 * line.interval[1]:.2f}]"
     return [
-        line.row.replace("|", "/"),
+        line.row,
         f"{line.n} {line.unit}{'s' if line.n > 1 else ''}",
         f"{100 * line.means['miou']:.2f}{spread}",
         interval,
@@ -242,9 +238,3 @@ def _texts(line: Line, watched: str) -> list[str]:
         f"{100 * line.means['accuracy']:.2f}",
         f"{100 * line.means[f'iou/{watched}']:.2f}" if f"iou/{watched}" in line.means else "-",
     ]
-
-
-def _escape(text: str) -> str:
-    for sign in "&%$#_{}":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("±", r"$\pm$")

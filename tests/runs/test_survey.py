@@ -131,6 +131,13 @@ def test_runs_are_found_at_any_depth_and_not_behind_links(tmp_path: Path):
     (tmp_path / "link").symlink_to(tmp_path / "b")
     found = [path.relative_to(tmp_path).as_posix() for path in find(tmp_path)]
     assert found == ["a", "b", "sweeps/x/one", "sweeps/x/two"]
+    followed = [path.relative_to(tmp_path).as_posix() for path in find(tmp_path, links=True)]
+    assert followed == ["a", "b", "link", "sweeps/x/one", "sweeps/x/two"]
+    (tmp_path / "sweeps/x/multirun.yaml").touch()
+    (tmp_path / "sweeps/x/three").mkdir()  # a job that ended before it wrote anything
+    (tmp_path / "empty").mkdir()
+    found = [path.relative_to(tmp_path).as_posix() for path in find(tmp_path, jobs=True)]
+    assert found == ["a", "b", "sweeps/x/one", "sweeps/x/three", "sweeps/x/two"]
     with pytest.raises(UserError, match="no such folder"):
         list(find(tmp_path / "nowhere"))
 

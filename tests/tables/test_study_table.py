@@ -99,6 +99,13 @@ def test_the_files_show_the_same_rows():
     assert r"mIoU, \%" in latex(lines, "tree")
 
 
+def test_latex_prints_every_sign_of_a_name():
+    lines = tabulate([cell("a_b & ~c ^d \\e {f}", 0, 0.2), cell(REAL, 0, 0.6)])
+    row = next(line for line in latex(lines, "tree").splitlines() if line.startswith("a"))
+    name = r"a\_b \& \textasciitilde{}c \textasciicircum{}d \textbackslash{}e \{f\}"
+    assert row.split(" & 1 seed")[0] == name
+
+
 def test_a_kept_study_is_the_study(tmp_path: Path):
     study = Study(CELLS, "tree", {"n_test": 5})
     table = save(study, tmp_path)

@@ -21,6 +21,7 @@ from src.data.streets.game import GAME
 from src.data.streets.look import Domain, Pixels
 from src.data.streets.render import render
 from src.system.errors import UserError
+from src.system.files import sha256
 
 VERSION = "1"
 MARKER = "streets.json"
@@ -52,8 +53,7 @@ def streets_digest(root: Path) -> str:
     files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
     for name in sorted(files):
         if name != MARKER:
-            content = hashlib.sha256(files[name].read_bytes()).hexdigest()
-            digest.update(f"{name}\n{content}\n".encode())
+            digest.update(f"{name}\n{sha256(files[name])}\n".encode())
     return digest.hexdigest()
 
 

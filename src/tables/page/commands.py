@@ -6,7 +6,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from src.tables.table.collect import SWEEP, Run
+from src.runs.find import SWEEP
+from src.tables.table.collect import Run
 
 EXPERIMENTS = ("sweep.yaml", "content.yaml")  # of a kept experiment, beside its folder of runs
 

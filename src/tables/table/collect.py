@@ -8,11 +8,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from src.runs.find import find
 from src.runs.folder import CONFIG, METRICS, load_config
 from src.runs.results import load_cost, load_metrics
 from src.system.errors import UserError
-
-SWEEP = "multirun.yaml"  # Hydra leaves it in the folder of a sweep
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def collect(folders: Sequence[Path]) -> Collection:
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name run folders or a sweep")
-        below = [path.resolve() for path in _find(folder)]
+        below = [path.resolve() for path in find(folder, links=True, jobs=True)]
         if not below:
             raise UserError(f"{folder}: holds no run; name run folders or a sweep that src.train wrote")
         found += below
@@ -71,18 +70,6 @@ def collect(folders: Sequence[Path]) -> Collection:
         else:
             unfinished.append(name)
     return Collection(finished, unfinished)
-
-
-def _find(folder: Path) -> Iterator[Path]:
-    if any((folder / name).is_file() for name in (CONFIG, METRICS)):
-        yield folder
-        return
-    for child in sorted(folder.iterdir()):
-        if not child.is_dir() or child.name.startswith("."):
-            continue
-        below = list(_find(child))
-        # a job of a sweep that ended before it wrote anything leaves a folder all the same
-        yield from below or ([child] if (folder / SWEEP).is_file() else [])
 
 
 def _read(folder: Path, name: str) -> Run:

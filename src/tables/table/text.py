@@ -1,10 +1,8 @@
 """A table as Markdown, LaTeX and CSV; the same table is the same bytes."""
 
-import csv
-import io
-import re
 from collections.abc import Sequence
 
+from src.tables.cells import Rows, csv_of, escape, markdown_table, tabular
 from src.tables.table.columns import Column
 from src.tables.table.comparison import Comparison
 from src.tables.table.rows import BASE
@@ -12,18 +10,13 @@ from src.tables.table.statistics import LEVEL
 from src.tables.table.table import Table
 
 MISSING = "-"
-_LATEX = {
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\to$", "<": r"$<$", ">": r"$>$"},
-}
 
 
 def markdown(table: Table) -> str:
     """The table, the tests below it, then protocol and notes."""
-    parts = [_markdown_table(headings(table), [_line(table, label, "**{}**") for label in table.labels])]
+    parts = [markdown_table(headings(table), [_line(table, label, "**{}**") for label in table.labels])]
     if table.tests:
-        parts.append(_markdown_table(comparison_headings(), [comparison_line(one, "**{}**") for one in table.tests]))
+        parts.append(markdown_table(comparison_headings(), [comparison_line(one, "**{}**") for one in table.tests]))
     parts += [f"Protocol: {table.protocol}", *table.notes]
     return "\n\n".join(parts) + "\n"
 
@@ -33,16 +26,16 @@ def latex(table: Table) -> str:
     notes = [f"Protocol: {table.protocol}", *table.notes]
     body = [r"\begin{table*}", r"\centering", *_latex_table(headings(table), _latex_lines(table))]
     if table.tests:
-        tests = [[_escape(cell) for cell in comparison_line(one, "{}")] for one in table.tests]
+        tests = [[escape(cell) for cell in comparison_line(one, "{}")] for one in table.tests]
         body += [r"\par\medskip", *_latex_table(comparison_headings(), tests)]
-    body += [r"\caption{" + "\n".join(_escape(note) for note in notes) + "}", r"\end{table*}"]
+    body += [r"\caption{" + "\n".join(escape(note) for note in notes) + "}", r"\end{table*}"]
     return "\n".join(body) + "\n"
 
 
 def rows_csv(table: Table) -> str:
     """`Table.records`, with every digit."""
     records = table.records()
-    return _csv(list(records[0]), [list(record.values()) for record in records])
+    return csv_of(list(records[0]), [list(record.values()) for record in records])
 
 
 def runs_csv(table: Table) -> str:
@@ -51,7 +44,7 @@ def runs_csv(table: Table) -> str:
     names = list(dict.fromkeys(name for _, run in members for name in run.metrics))
     costs = [column for column in table.columns if column.kind == "cost"]
     header = ["run", "row", "variant", "seed", "commit", *names, *(column.key for column in costs)]
-    return _csv(
+    return csv_of(
         header,
         [
             [run.name, row.label, row.variant, run.seed, run.protocol.get("commit")]
@@ -105,34 +98,10 @@ def comparison_line(one: Comparison, bold: str = "{}") -> list[str]:
     ]
 
 
-def _markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *("---:" for _ in headings[1:])]
-    # a bar would end the cell
-    return "\n".join(f"| {' | '.join(c.replace('|', '/') for c in line)} |" for line in (headings, rule, *lines))
-
-
 def _latex_lines(table: Table) -> list[list[str]]:
     marked = [_line(table, label, "\0{}\1") for label in table.labels]
-    return [[_escape(c).replace("\0", r"\textbf{").replace("\1", "}") for c in line] for line in marked]
+    return [[escape(c).replace("\0", r"\textbf{").replace("\1", "}") for c in line] for line in marked]
 
 
-def _latex_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    rows = [" & ".join(line) + r" \\" for line in ([_escape(h) for h in headings], *lines)]
-    return [
-        r"\resizebox{\textwidth}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
-        *(r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"),
-        r"\end{tabular}}",
-    ]
-
-
-def _escape(text: str) -> str:
-    escaped = re.sub("|".join(map(re.escape, _LATEX)), lambda found: _LATEX[found[0]], text)
-    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escaped)
-
-
-def _csv(header: Sequence[str], lines: Sequence[Sequence[str | int | float | None]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([header, *lines])
-    return file.getvalue()
+def _latex_table(headings: Sequence[str], lines: Rows) -> list[str]:
+    return [r"\resizebox{\textwidth}{!}{%", *tabular([escape(h) for h in headings], lines)[:-1], r"\end{tabular}}"]

@@ -15,6 +15,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 from tqdm import tqdm
 
+from src.data.position import batches
 from src.system.errors import UserError
 from src.system.ranks import any_rank
 
@@ -80,7 +81,7 @@ class LastCheckpoint(Checkpoint):
         """Take the signals back from Lightning, whose handlers would save or requeue in the middle of a step."""
         for number in self._taken:
             signal.signal(number, self._on_signal)
-        self._kept = _batches(pl_module) or None
+        self._kept = batches(pl_module) or None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -103,34 +104,28 @@ class LastCheckpoint(Checkpoint):
 
     def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
         trainer.save_checkpoint(self.path)
-        self._kept = _batches(pl_module)
+        self._kept = batches(pl_module)
 
     def _stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        batches = _batches(pl_module)
+        done = batches(pl_module)
         # the ranks may have been asked by different signals; one that can bring the job back counts most
         for number in (*REQUEUE, signal.SIGINT):
             if any_rank(self._asked == number):
-                raise Interrupted(batches, number)
+                raise Interrupted(done, number)
         if not _in_slurm() or self._warned:
-            raise Interrupted(batches, signal.SIGTERM)
+            raise Interrupted(done, signal.SIGTERM)
         self._warned = True
         if self._asked == signal.SIGTERM:
             self._asked = None
         if trainer.is_global_zero:
             # above the progress bar and not into it
-            tqdm.write(f"SIGTERM: {self.path} holds batch {batches}; training goes on until SLURM ends it", sys.stderr)
+            tqdm.write(f"SIGTERM: {self.path} holds batch {done}; training goes on until SLURM ends it", sys.stderr)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         now = signal.Signals(number)
         if self._asked is not None and now not in REQUEUE:
             raise KeyboardInterrupt
         self._asked = now
-
-
-def _batches(pl_module: LightningModule) -> int:
-    batches = pl_module.batches
-    assert isinstance(batches, int)
-    return batches
 
 
 def _in_slurm() -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from src.data.position import batches
 from src.training.schedule import log_interval
 
 
@@ -27,10 +28,9 @@ class DataWait(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Log when it is time."""
-        loader, batches = trainer.train_dataloader, pl_module.batches
+        loader, done = trainer.train_dataloader, batches(pl_module)
         assert loader is not None
-        assert isinstance(batches, int)
-        if batches % log_interval(trainer) == 0:
+        if done % log_interval(trainer) == 0:
             waited, now = loader.waited, time.monotonic()
             pl_module.log("train/data_wait", (waited - self._waited) / (now - self._mark))
             self._waited, self._mark = waited, now

@@ -1,20 +1,14 @@
 """One progress bar for the whole run, on stderr: the terms of the objective and images a second."""
 
 import sys
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from src.data.position import batches
 from src.training.schedule import log_interval
-
-
-@runtime_checkable
-class Counted(Protocol):
-    """A module that counts the batches it has been trained on."""
-
-    batches: int
 
 
 class Progress(Callback):
@@ -25,11 +19,10 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start where a resumed run stands."""
-        assert isinstance(pl_module, Counted)
         self._bar = tqdm(
             disable=not trainer.is_global_zero,
             total=int(trainer.num_training_batches) * (trainer.max_epochs or 1),
-            initial=pl_module.batches,
+            initial=batches(pl_module),
             desc="training",
             unit="batch",
             file=sys.stderr,
@@ -42,8 +35,7 @@ class Progress(Callback):
     ) -> None:
         """Advance by one."""
         assert self._bar is not None
-        assert isinstance(pl_module, Counted)
-        if pl_module.batches % log_interval(trainer) == 0:
+        if batches(pl_module) % log_interval(trainer) == 0:
             terms = {
                 name.removeprefix("train/"): f"{float(value):.3f}"
                 for name, value in trainer.callback_metrics.items()
