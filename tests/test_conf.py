@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from src.config.build import INIT_FROM, build, build_method
+from src.config.build import build, build_method
 from src.system.errors import UserError
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
 from tests.labelled import composed
@@ -67,9 +67,7 @@ def check_arguments(found: list[DictConfig]) -> None:
             continue  # of libraries only what we decide on is written out
         supplied = {"channels"} if target.startswith("src.networks.attention.") else SUPPLIED.get(target, set())
         parameters = set(inspect.signature(get_object(target)).parameters) - supplied
-        # where a method's weights come from is no argument of the method
-        beside = {"_target_", "_partial_", *([INIT_FROM] if target.startswith("src.methods.") else [])}
-        assert {key for key in node if key not in beside} == parameters
+        assert {key for key in node if key not in ("_target_", "_partial_")} == parameters
 
 
 @pytest.mark.parametrize("name", ["attention", "selection", "generator", "discriminator", "method"])

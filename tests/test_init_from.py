@@ -89,7 +89,7 @@ def test_another_architecture_is_one_line_that_names_the_first_key(ours: list[st
     new = method("attention=bam", *ours)
     before = {key: value.clone() for key, value in new.state_dict().items()}
     with pytest.raises(
-        UserError, match=f"method.init_from: {re.escape(str(path))} is of another architecture: {key}"
+        UserError, match=f"^init_from: {re.escape(str(path))} is of another architecture: {key}"
     ) as raised:
         take_weights(new, path)
     assert "\n" not in str(raised.value)
@@ -127,7 +127,7 @@ def test_a_run_starts_from_weights_and_says_from_which_after_a_resume_too(
     weights, tensors = saved(source, "attention=bam")
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     # a rate that moves nothing: what the run ends with is what it started with
-    still = ["optimizer.lr=1e-30", "trainer.max_epochs=1", "attention=triplet", f"method.init_from={source}"]
+    still = ["optimizer.lr=1e-30", "trainer.max_epochs=1", "attention=triplet", f"init_from={source}"]
     with monkeypatch.context() as patch:
         patch.setattr("src.training.trainer.Progress", lambda: StopAfter(2))
         with pytest.raises(Interrupted):
@@ -136,7 +136,7 @@ def test_a_run_starts_from_weights_and_says_from_which_after_a_resume_too(
     assert torch.load(folder / "last.ckpt", weights_only=True)["batches"] == 3  # of its own, not the source's
     weights.unlink()
     saved_config = load_config(folder)
-    assert saved_config.method.init_from == str(source)
+    assert saved_config.init_from == str(source)
     train(saved_config, folder, resume=True)
     assert json.loads((folder / "metrics.json").read_text())["protocol"]["init_from_sha256"] == sha256
     ended = load_file(folder / "weights.safetensors")

@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from src.config import signatures
 from src.system.errors import UserError
 
-INIT_FROM = "init_from"  # of the node `method`
 _MODELS = ("src.methods.", "src.networks.")
 _SEGMENTERS = ("src.downstream.segmenter.",)
 _CALLBACKS = ("src.training.callbacks.", "lightning.pytorch.callbacks.")
@@ -106,11 +105,7 @@ def build_method(config: DictConfig) -> Any:
     node = config.get("method")
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError("method: missing from the configuration; name a run folder that src.train wrote")
-    own = config.copy()
-    with open_dict(own):
-        # no argument of the class: it says what training starts from, and a finished run needs it no more
-        own.method.pop(INIT_FROM, None)
-    method = build(own.method, "method")
+    method = build(node, "method")
     if not isinstance(method, nn.Module):
         raise UserError(f"method._target_: {node['_target_']} is no method")
     return method

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config import naming, schema
 from src.config.known import demand_known
+from src.config.old_names import typed
 from src.config.signatures import unresolved
 from src.system.errors import DISK, UserError, did_you_mean, one_line, unwritable
 
@@ -76,7 +77,7 @@ def entry(name: str) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
                 return main(config)
             nonlocal begun
             begun = False
-            sys.argv[1:] = map(with_home, sys.argv[1:])
+            sys.argv[1:] = [typed(with_home(argument)) for argument in sys.argv[1:]]
             overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
             _refuse_environment(overrides)
             try:

@@ -1,4 +1,4 @@
-"""What classes were called when older runs were begun: whoever reads a run's configuration reads today's names."""
+"""What classes and settings were called when older runs were begun: whoever reads them reads today's names."""
 
 from typing import Any
 
@@ -11,6 +11,26 @@ OLD = {
     "src.tracking.": "src.training.wandb.",
 }
 """What a `_target_` began with, and begins with now."""
+
+
+KEYS = {"method.init_from": "init_from"}
+"""What settings were called, and are called now; typed as well as in a configuration."""
+
+
+def typed(override: str) -> str:
+    """An override of the command line with today's name of what it sets."""
+    key, sign, value = override.partition("=")
+    return KEYS.get(key.lstrip("+"), key) + sign + value
+
+
+def in_place(config: Any) -> Any:
+    """A whole configuration, as nested dicts and lists, with today's names of classes and settings."""
+    config = renamed(config)
+    for old, new in KEYS.items():
+        group, _, name = old.partition(".")
+        if isinstance(config, dict) and isinstance(node := config.get(group), dict) and name in node:
+            config.setdefault(new, node.pop(name))
+    return config
 
 
 def renamed(node: Any) -> Any:

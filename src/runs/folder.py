@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from src.config.old_names import renamed
+from src.config import old_names
 from src.system.errors import UserError, did_you_mean
 from src.system.files import write
 
@@ -30,7 +30,7 @@ def save_config(folder: Path, config: DictConfig) -> None:
 def read_config(path: Path) -> DictConfig | ListConfig:
     """What stands in a file of a configuration, with today's names of classes; all that reads runs reads them here."""
     written = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    return OmegaConf.create(renamed(written))  # type: ignore[no-any-return]
+    return OmegaConf.create(old_names.in_place(written))  # type: ignore[no-any-return]
 
 
 def load_config(folder: Path) -> DictConfig:

@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import nn
 
 from src.config import limits
-from src.config.build import INIT_FROM, PARTS, build, build_method, check, complete, entries
+from src.config.build import PARTS, build, build_method, check, complete, entries
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.base import Method
@@ -103,8 +103,8 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     seed_everything(config.seed, workers=True, verbose=False)
     method = build_method(config)
     initial = InitialWeights()
-    if start is None and config.method.get(INIT_FROM) is not None:
-        say(initial.take(method, Path(config.method[INIT_FROM])))
+    if start is None and config.get("init_from") is not None:
+        say(initial.take(method, Path(config.init_from)))
     if start is None and _aligns(method):
         method.fit_colours(*data.colours)
     _demand_room(method, data.transforms.height, data.transforms.width)

@@ -289,10 +289,10 @@ def test_exporting_refuses(
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("nowhere.pth", "", r"^method\.init_from: .*nowhere\.pth: no such file; check the path$"),
-        ("torn.pth", "", r"^method\.init_from: .*torn\.pth: not a plain weights file of torch"),
-        ("unet.pth", "", r"^method\.init_from: .*unet\.pth: model\.model\.0\.weight: a U-Net"),
-        ("g.onnx", "", r"^method\.init_from: .*g\.onnx: ONNX holds a graph, not the weights"),
+        ("nowhere.pth", "", r"^init_from: .*nowhere\.pth: no such file; check the path$"),
+        ("torn.pth", "", r"^init_from: .*torn\.pth: not a plain weights file of torch"),
+        ("unet.pth", "", r"^init_from: .*unet\.pth: model\.model\.0\.weight: a U-Net"),
+        ("g.onnx", "", r"^init_from: .*g\.onnx: ONNX holds a graph, not the weights"),
         (
             "g.safetensors",
             "generator.width=8",
@@ -324,5 +324,11 @@ def test_training_does_not_start_from(
         "data.load=32",
         "data.num_workers=0",
     ]
-    arguments = [*own, f"method.init_from={finished.parent / name}", *settings.split()]
+    arguments = [*own, f"init_from={finished.parent / name}", *settings.split()]
     assert_refused(run_composed("train", untouched / "run", arguments), message)
+
+
+def test_the_older_name_of_what_training_starts_from_is_read(frames: Path, untouched: Path):
+    own = ["data=folders", "trainer=cpu", *TINY, f"data.root={frames}", "data.size=32", "data.load=32"]
+    arguments = [*own, "data.num_workers=0", f"hydra.run.dir={untouched / 'run'}", "method.init_from=nowhere.pth"]
+    assert_refused(run("train", arguments), r"^init_from: nowhere\.pth: no such file; check the path$")

@@ -5,7 +5,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from src.config.build import _target
-from src.config.old_names import OLD, renamed
+from src.config.old_names import OLD, in_place, renamed, typed
 from src.runs.folder import CONFIG, load_config
 from src.runs.survey import config_of
 
@@ -43,3 +43,19 @@ def test_every_reader_of_a_run_sees_todays_names(tmp_path):
     (tmp_path / CONFIG).write_text(OmegaConf.to_yaml(node))
     assert load_config(tmp_path).segmenter._target_ == "src.downstream.segmenter.Segmenter"
     assert config_of(tmp_path)["segmenter"] == {"_target_": "src.downstream.segmenter.Segmenter"}
+
+
+@pytest.mark.parametrize("then", ["method.init_from=outputs/a=b", "+method.init_from=outputs/a=b"])
+def test_what_a_run_starts_from_may_be_typed_as_before(then: str):
+    assert typed(then) == "init_from=outputs/a=b"
+    others = ["method.lambda_x=1", "-m", "init_from=a"]
+    assert [typed(word) for word in others] == others
+
+
+def test_what_an_older_run_started_from_is_read(tmp_path):
+    method = {"_target_": "src.methods.cut.CUT", "init_from": "outputs/first"}
+    (tmp_path / CONFIG).write_text(OmegaConf.to_yaml({"method": method, "seed": 1}))
+    config = load_config(tmp_path)
+    assert (config.init_from, "init_from" in config.method) == ("outputs/first", False)
+    assert config_of(tmp_path)["init_from"] == "outputs/first"
+    assert in_place({"method": {"init_from": "then"}, "init_from": "now"}) == {"method": {}, "init_from": "now"}

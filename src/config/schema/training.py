@@ -14,6 +14,7 @@ class TrainConfig:
         seed: fixes weights, draws, crops, flips and places.
         variant: the run's row in a table; by default it follows from the choices, see src.config.naming.variant.
         resume: run folder to continue; its own configuration is used.
+        init_from: run folder or file of weights that a new run starts from; a finished run needs it no more.
         compile: torch.compile of encoder, decoder and discriminator.
         nce_reduction: method.reduction of the methods that have PatchNCE; here, so that a preset can set it for all.
         nce_identity: likewise method.lambda_y, the weight of PatchNCE(y, G(y)).
@@ -22,6 +23,7 @@ class TrainConfig:
     seed: int = MISSING
     variant: str = "${variant:${method._target_},${attention.module._target_}}"
     resume: str | None = None
+    init_from: str | None = None
     compile: bool = False
     nce_reduction: str = MISSING
     nce_identity: float = MISSING

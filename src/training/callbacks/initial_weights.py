@@ -65,11 +65,11 @@ def take_weights(method: nn.Module, path: Path) -> str:
     ours = _architecture(method)
     if theirs is not None and ours is not None and theirs != ours:
         settings = " ".join(f"generator.{name}={str(value).lower()}" for name, value in theirs._asdict().items())
-        raise UserError(f"method.init_from: {path} is a generator of another architecture; give {settings}")
+        raise UserError(f"init_from: {path} is a generator of another architecture; give {settings}")
     own = {key: value for key, value in method.state_dict().items() if isinstance(value, Tensor)}
     shared = {_part(key) for key in saved} & {_part(key) for key in own}
     if "G" not in shared:
-        raise UserError(f"method.init_from: {path} holds no generator; name a run folder or its {WEIGHTS}")
+        raise UserError(f"init_from: {path} holds no generator; name a run folder or its {WEIGHTS}")
     fresh = sorted({_part(key) for key in own} - shared)
     if {k: v.shape for k, v in saved.items() if _attends(k)} != {k: v.shape for k, v in own.items() if _attends(k)}:
         if any(_attends(key) and _part(key) in shared for key in own):
@@ -80,7 +80,7 @@ def take_weights(method: nn.Module, path: Path) -> str:
         there, here = (tuple(tensors[key].shape) if key in tensors else None for tensors in (saved, own))
         if there != here:
             raise UserError(
-                f"method.init_from: {path} is of another architecture: {key} is {there or 'missing'} there and "
+                f"init_from: {path} is of another architecture: {key} is {there or 'missing'} there and "
                 f"{here or 'missing'} here; repeat the settings of its run"
             )
     method.load_state_dict({key: saved[key] for key in of_shared}, strict=False)
@@ -95,7 +95,7 @@ def _saved(path: Path) -> tuple[dict[str, Tensor], Architecture | None]:
     try:
         generator = load.generator(path)
     except UserError as error:
-        raise UserError(f"method.init_from: {error}") from error
+        raise UserError(f"init_from: {error}") from error
     return {f"G.{key}": value for key, value in generator.state_dict().items()}, generator.architecture
 
 
