@@ -46,8 +46,10 @@ class RefuseEmpty(Callback):
 def _check(config: DictConfig, key: str) -> None:
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)  # which the name of the folder refers to, and Hydra sets only later
-    folder = Path(str(OmegaConf.select(config, key)))
-    HydraConfig.instance().cfg = before
+    try:
+        folder = Path(str(OmegaConf.select(config, key)))
+    finally:
+        HydraConfig.instance().cfg = before
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     reason = errno.ENOTDIR if not there.is_dir() else 0 if os.access(there, os.W_OK | os.X_OK) else errno.EACCES
     if reason:

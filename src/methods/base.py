@@ -38,6 +38,8 @@ class ScoreMap(NamedTuple):
     grid: tuple[int, int]
 
 
+Places = dict[str, tuple[Tensor, tuple[int, int]]]
+"""Chosen places [B, N] and (H, W) of the map, by tap."""
 S = TypeVar("S")
 
 
@@ -59,6 +61,9 @@ class Method(Protocol[S]):
 
     def forward_pass(self, batch: Batch) -> S:
         """Run the generators once; both players read the result."""
+
+    def chosen(self, state: S) -> Places:
+        """The places at which a forward pass compares patches; empty for a method that compares none."""
 
     def generator_terms(self, state: S) -> dict[str, Tensor]:
         """The generators' objective as weighted terms, in the equation's order; their sum is minimised."""

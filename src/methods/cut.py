@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss
 from src.losses.patch_nce import patch_nce
-from src.methods.base import Batch, ScoreMap
+from src.methods.base import Batch, Places, ScoreMap
 from src.methods.ignored import either, greyed, stacked
 from src.networks import noise
 from src.networks.colour import Colours
@@ -130,6 +130,10 @@ class CUT(nn.Module):
             of_x = _mirror(of_x, mirrored[: len(of_x)])
         return CUTState(outputs, mirrored, features, places, batch.y, batch.key, either(of_x, batch.ignored_y))
 
+    def chosen(self, state: CUTState) -> Places:
+        """Those of x and, with the identity term, of y."""
+        return {tap: (places, _grid(state.features[tap])) for tap, places in state.places.items()}
+
     def generator_terms(self, state: CUTState) -> dict[str, Tensor]:
         """Weighted `gan`, `nce_x` and, where lambda_y > 0, `nce_y`."""
         logits = self.D(greyed(state.fake, state.ignored), noise.fork(state.key, _JUDGED_STREAM))
@@ -177,9 +181,7 @@ class CUT(nn.Module):
         features = self.G.encoder(self.G.align(x))
         scores = self.H.score(features, key)
         places = self.H.choose(features, scores, key, progress, ignored)
-        return {
-            tap: ScoreMap(scores[tap], places[tap], (features[tap].shape[2], features[tap].shape[3])) for tap in places
-        }
+        return {tap: ScoreMap(scores[tap], places[tap], _grid(features[tap])) for tap in places}
 
     def fit_colours(self, x: Colours, y: Colours) -> None:
         """Of G's alignment."""
@@ -193,6 +195,10 @@ class CUT(nn.Module):
     def discriminator_parameters(self) -> Iterator[nn.Parameter]:
         """Of D."""
         yield from self.D.parameters()
+
+
+def _grid(x_BCHW: Tensor) -> tuple[int, int]:
+    return x_BCHW.shape[2], x_BCHW.shape[3]
 
 
 def _mirror(x_BCHW: Tensor, mirrored_B111: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss
 from src.losses.cycle import cycle_loss
-from src.methods.base import Batch, ScoreMap
+from src.methods.base import Batch, Places, ScoreMap
 from src.methods.ignored import either, greyed
 from src.methods.image_pool import ImagePool
 from src.networks import noise
@@ -114,6 +114,10 @@ class CycleGAN(nn.Module):
             shown_y=self.pool_y(greyed(fake_y, ignored), batch.key),
             ignored=ignored,
         )
+
+    def chosen(self, state: CycleGANState) -> Places:
+        """None."""
+        return {}
 
     def generator_terms(self, state: CycleGANState) -> dict[str, Tensor]:
         """Weighted `gan_*` and `cycle_*` and, where lambda_identity > 0, `identity_*`, of both domains."""

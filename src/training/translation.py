@@ -12,12 +12,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from src.data.unpaired import Sample
-from src.methods.base import Batch, Method
+from src.methods.base import Batch, Method, Places
 from src.system.errors import UserError
 from src.training.average import WeightAverage
 from src.training.cuda_graph import CudaGraph, rates_on_device
 from src.training.finite import FiniteTerms, demand_finite
-from src.training.places import Places, places_of, spread
+from src.training.places import spread
 from src.training.schedule import linear_decay, log_interval, restart, steps
 
 
@@ -127,7 +127,7 @@ class Translation(LightningModule):
         if last:
             self.average.update(self.method.translator().parameters(), steps(self.batches, in_epoch, self.accumulate))
         if terms:
-            self._latest = terms, places_of(state)
+            self._latest = terms, self.method.chosen(state)
         if self._latest is not None:
             self._log_terms(*self._latest)
 
