@@ -1,10 +1,7 @@
 """Trains a segmenter: cross-entropy over the labelled pixels, a rate that falls as a polynomial to zero."""
 
-import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,11 +11,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from src.data.labels import IGNORE
 from src.downstream.data import LabelledSample
 from src.system.errors import UserError
-from src.training.finite import FiniteTerms, demand_finite
+from src.training.counted import CountedModule
 from src.training.schedule import log_interval, polynomial_decay
 
 
-class Segmentation(LightningModule):
+class Segmentation(CountedModule):
     """One optimiser, its rate set anew for every batch.
 
     Args:
@@ -36,9 +33,6 @@ class Segmentation(LightningModule):
         self.network = network
         self.optimizer = optimizer
         self.power = power
-        self.batches = 0
-        self.finite = FiniteTerms()
-        self._started, self._seconds_before = time.monotonic(), 0.0
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimiser with its schedule."""
@@ -56,19 +50,3 @@ class Segmentation(LightningModule):
         self.log("train/cross_entropy", loss.detach())
         self.finite.watch({"cross_entropy": loss.detach()}, self.batches, log_interval(self.trainer))
         return loss
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the number of batches and the seconds; raises UserError for a loss or weights that are not finite."""
-        self.finite.demand()
-        demand_finite(checkpoint, self.batches)
-        checkpoint["batches"] = self.batches
-        checkpoint["seconds"] = self.seconds()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore them."""
-        self.batches = checkpoint["batches"]
-        self._seconds_before = checkpoint["seconds"]
-
-    def seconds(self) -> float:
-        """Wall time of the run so far, over all its starts."""
-        return self._seconds_before + time.monotonic() - self._started

@@ -1,11 +1,10 @@
 """The one LightningModule: it trains any method, one player after the other, in the method's order."""
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -15,13 +14,13 @@ from src.data.unpaired import Sample
 from src.methods.base import Batch, Method, Places
 from src.system.errors import UserError
 from src.training.average import WeightAverage
+from src.training.counted import CountedModule
 from src.training.cuda_graph import CudaGraph, rates_on_device
-from src.training.finite import FiniteTerms, demand_finite
 from src.training.places import spread
 from src.training.schedule import linear_decay, log_interval, restart, steps
 
 
-class Translation(LightningModule):
+class Translation(CountedModule):
     """Manual optimisation: D terms -> step, and G terms with D frozen -> step; each term logged under its own name.
 
     A term that is NaN or infinite ends training: after its batch on a CPU, at the next entry of the log on a GPU
@@ -69,11 +68,8 @@ class Translation(LightningModule):
         self.decay = decay
         self.accumulate = accumulate
         self.cuda_graph = CudaGraph(self._update, lambda: method.settled) if cuda_graph else None
-        self._started, self._seconds_before = time.monotonic(), 0.0
-        self.batches = 0  # of all epochs; Lightning's global_step counts optimiser steps, two a batch
         self._window: list[Batch] = []
         self._latest: tuple[dict[str, Tensor], Places] | None = None
-        self.finite = FiniteTerms()
 
     def check(self, trainer: Trainer, batches: int, *, masks: bool = False) -> None:
         """Refuse, before anything is written, what cannot be trained so.
@@ -222,22 +218,6 @@ class Translation(LightningModule):
         epochs = self.held_from or self.trainer.max_epochs
         assert epochs is not None
         return epochs
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the number of batches and the seconds; raises UserError for terms or weights that are not finite."""
-        self.finite.demand()
-        demand_finite(checkpoint, self.batches)
-        checkpoint["batches"] = self.batches
-        checkpoint["seconds"] = self.seconds()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore them."""
-        self.batches = checkpoint["batches"]
-        self._seconds_before = checkpoint["seconds"]
-
-    def seconds(self) -> float:
-        """Wall time of the run so far, over all its starts."""
-        return self._seconds_before + time.monotonic() - self._started
 
 
 def _detached(terms: dict[str, Tensor]) -> dict[str, Tensor]:
