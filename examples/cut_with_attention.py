@@ -69,7 +69,8 @@ def images_in(folder: Path, size: int) -> list[Path]:
 def frame(path: Path, size: int) -> Tensor:
     """[1, 3, H, W] in [-1, 1]; a large one is reduced until its shorter side is two to four crops long."""
     try:
-        image = Image.open(path).convert("RGB")
+        with Image.open(path) as file:
+            image = file.convert("RGB")
     except OSError as error:
         raise OSError(f"{path}: {error}") from error
     image = image.reduce(max(1, min(image.size) // (2 * size)))

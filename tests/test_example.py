@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from examples import cut_with_attention as example
-from src import runs
+from src.config.build import build_method
 from src.methods.base import Batch
 from src.methods.cut import _Y_STREAM, CUT
 from src.networks import noise
@@ -74,10 +74,10 @@ def test_a_seed_gives_the_same_weights_to_the_bit_and_another_others(frames: Pat
 def test_two_steps_are_those_of_the_package(attention: str):
     torch.manual_seed(0)
     networks = example.build(attention)
-    settings = config(
-        f"attention={attention}", "discriminator.translation=0", "discriminator.cutout=0", "optimizer.lr=2e-4"
-    )
-    method = runs.build_method(settings)
+    patchgan = ["discriminator=discriminator", "discriminator.width=32", "discriminator.halvings=2"]
+    plain = ["discriminator.translation=0", "discriminator.cutout=0", "nce_identity=1", "optimizer.lr=2e-4"]
+    settings = config(f"attention={attention}", *patchgan, *plain)
+    method = build_method(settings)
     assert isinstance(method, CUT)
     data = batch(height=64, width=64)
     networks.G.fit_colours(colours_of(data.x), colours_of(data.y))
