@@ -17,6 +17,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Iterator, Sequence
+from copy import copy
 from pathlib import Path
 
 import torch
@@ -33,7 +34,6 @@ from src.data.transforms import Transforms, transforms_of
 from src.losses.patch_nce import patch_nce
 from src.methods.cut import CUT
 from src.networks import noise
-from src.networks.attention.base import at_places
 from src.networks.attention.none import NoAttention
 from src.networks.patch_sampler import PatchSampler
 from src.runs.folder import load_config
@@ -81,18 +81,10 @@ def cosines(key_BND: Tensor) -> tuple[float, float]:
     return float(others.mean()), float(others.amax(2).mean())
 
 
-def embedded(sampler: PatchSampler, features: dict[str, Tensor], places: Chosen, *, attended: bool) -> Chosen:
-    """Unit embeddings [B, N, D] by tap."""
-    if attended:
-        return sampler(features, places)
-    raw = {tap: sampler.heads[tap](at_places(features[tap], places[tap])) for tap in places}
-    return {tap: x / (x.norm(dim=-1, keepdim=True) + 1e-7) for tap, x in raw.items()}
-
-
 def random_places(sampler: PatchSampler, features: dict[str, Tensor], key_B: Tensor) -> Chosen:
     """As many, from the same part of each map, whatever the score."""
     scores = {
-        tap: noise.uniform(noise.fork(key_B, 31 + number), x[0, 0].numel(), stream=0)
+        tap: NoAttention(x.shape[1]).score(x, noise.fork(key_B, 31 + number))
         for number, (tap, x) in enumerate(features.items())
     }
     return sampler.choose(features, scores, key_B, 1.0)
@@ -109,17 +101,19 @@ def measured(method: CUT, fresh: CUT, x: Tensor) -> Iterator[dict[str, str | flo
     output = method.G.encoder(method.G(x).detach())
     start = fresh.H.score({tap: one.detach() for tap, one in fresh.G.encoder(fresh.G.align(x)).items()}, key_B)
 
-    def nce(places: Chosen, *, attended: bool) -> Chosen:
-        query = embedded(method.H, output, places, attended=attended)
-        key = embedded(method.H, features, places, attended=attended)
+    as_they_are = copy(method.H)  # the same heads
+    as_they_are.attended = False
+
+    def nce(sampler: PatchSampler, places: Chosen) -> Chosen:
+        query, key = sampler(output, places), sampler(features, places)
         return {tap: patch_nce(query[tap], key[tap].detach(), method.temperature) for tap in places}
 
-    losses = nce(chosen, attended=True)
+    losses = nce(method.H, chosen)
     torch.stack(list(losses.values())).mean().backward()
     with torch.no_grad():
-        raw, at_random = nce(chosen, attended=False), nce(by_chance, attended=True)
-        key = embedded(method.H, features, chosen, attended=True)
-        key_by_chance = embedded(method.H, features, by_chance, attended=True)
+        raw, at_random = nce(as_they_are, chosen), nce(method.H, by_chance)
+        key = method.H(features, chosen)
+        key_by_chance = method.H(features, by_chance)
     for tap, places in chosen.items():
         grid = (features[tap].shape[2], features[tap].shape[3])
         ranks = [spearmanr(a, b).statistic for a, b in zip(score[tap], start[tap], strict=True)]

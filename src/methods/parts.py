@@ -3,10 +3,9 @@
 from torch import nn
 
 from src.networks.attention.base import Attention
-from src.networks.discriminator import Discriminator
+from src.networks.critic import Critic
 from src.networks.generator import Generator
 from src.networks.patch_sampler import PatchSampler
-from src.networks.projected import ProjectedDiscriminator
 
 
 def parameters_by_part(method: nn.Module) -> dict[str, int]:
@@ -16,7 +15,7 @@ def parameters_by_part(method: nn.Module) -> dict[str, int]:
     """
     parts = {
         "G": _count(method, Generator),
-        "D": _count(method, Discriminator, ProjectedDiscriminator),
+        "D": _count(method, Critic),
         "heads": _count(method, PatchSampler) - _count(method, Attention),
         "attention": _count(method, Attention),
     }
@@ -26,7 +25,7 @@ def parameters_by_part(method: nn.Module) -> dict[str, int]:
     return parts
 
 
-def _count(method: nn.Module, *kinds: type[nn.Module]) -> int:
+def _count(method: nn.Module, kind: type[nn.Module]) -> int:
     # by identity: networks may share parameters
-    found = {parameter for module in method.modules() if isinstance(module, kinds) for parameter in module.parameters()}
+    found = {parameter for module in method.modules() if isinstance(module, kind) for parameter in module.parameters()}
     return sum(parameter.numel() for parameter in found)

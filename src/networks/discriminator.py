@@ -2,13 +2,13 @@
 
 from torch import Tensor, nn
 
-from src.networks.augment import DiffAugment
-from src.networks.initialise import WIDEST, Init, initialise
+from src.networks.critic import Critic
+from src.networks.initialise import Init, initialise
 from src.networks.norm import InstanceNorm
 from src.networks.resample import BlurDown
 
 
-class Discriminator(nn.Module):
+class Discriminator(Critic):
     """Halvings, then two more convolutions; with three, 2,764,737 parameters at width 64.
 
     Each verdict sees 84 x 84 pixels with three halvings and blur-pooling, 70 x 70 without blur-pooling.
@@ -34,13 +34,9 @@ class Discriminator(nn.Module):
         translation: float = 0.0,
         cutout: float = 0.0,
     ) -> None:
-        super().__init__()
-        if not 1 <= width <= WIDEST:
-            raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
         if not 1 <= halvings <= 8:
             raise ValueError(f"discriminator.halvings must lie in [1, 8], got {halvings}")
-        self.augment = DiffAugment(translation=translation, cutout=cutout)
-        self.least = 4 * 2**halvings  # pixels a side
+        super().__init__(width=width, least=4 * 2**halvings, translation=translation, cutout=cutout)
         layers: list[nn.Module] = []
         before = 3
         for stage in range(halvings + 1):
@@ -64,8 +60,5 @@ class Discriminator(nn.Module):
             image_B3HW: of x translated, or of y.
             key_B: int64, one key an image, from which its augmentation follows; None judges images as they are.
         """
-        if min(image_B3HW.shape[-2:]) < self.least:
-            size = f"{self.least}x{self.least}"
-            raise ValueError(f"the discriminator needs at least {size} pixels, got {tuple(image_B3HW.shape[-2:])}")
-        logits: Tensor = self.body(image_B3HW if key_B is None else self.augment(image_B3HW, key_B))
+        logits: Tensor = self.body(self.shown(image_B3HW, key_B))
         return logits

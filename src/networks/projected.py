@@ -13,9 +13,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from src.networks.attention.base import rms
-from src.networks.augment import DiffAugment
+from src.networks.critic import Critic
 from src.networks.efficientnet import LITE2, frozen
-from src.networks.initialise import WIDEST
 
 STRIDES = (4, 8, 16)
 """Pixels from a place of a level's features to the next; deeper ones have no room in pieces."""
@@ -23,7 +22,7 @@ SLOPE = 4.0
 """Spectral norm holds a head to gain 1; verdicts have to come from 0 to 1."""
 
 
-class ProjectedDiscriminator(nn.Module):
+class ProjectedDiscriminator(Critic):
     """One verdict a place and level of EfficientNet-Lite2's features; every level counts alike.
 
     Of each level the channels are mixed at random into `width` (a fixed 1x1 convolution, Sec. 3.2 there; the
@@ -40,11 +39,7 @@ class ProjectedDiscriminator(nn.Module):
     looks_through = LITE2.name
 
     def __init__(self, *, width: int, translation: float = 0.0, cutout: float = 0.0) -> None:
-        super().__init__()
-        if not 1 <= width <= WIDEST:
-            raise ValueError(f"discriminator.width must lie in [1, {WIDEST}], got {width}")
-        self.augment = DiffAugment(translation=translation, cutout=cutout)
-        self.least = max(STRIDES)  # pixels a side
+        super().__init__(width=width, least=max(STRIDES), translation=translation, cutout=cutout)
         # in a list: frozen and the same everywhere, it is neither trained nor saved
         self._frozen = [frozen(LITE2)]
         with torch.no_grad():
@@ -61,10 +56,7 @@ class ProjectedDiscriminator(nn.Module):
             image_B3HW: of x translated, or of y.
             key_B: int64, one key an image, from which its augmentation follows; None judges images as they are.
         """
-        if min(image_B3HW.shape[-2:]) < self.least:
-            size = f"{self.least}x{self.least}"
-            raise ValueError(f"the discriminator needs at least {size} pixels, got {tuple(image_B3HW.shape[-2:])}")
-        levels = self._levels(image_B3HW if key_B is None else self.augment(image_B3HW, key_B))
+        levels = self._levels(self.shown(image_B3HW, key_B))
         verdicts = []
         for number, (level_BCHW, head) in enumerate(zip(levels, self.heads, strict=True)):
             mixed_BCHW = F.conv2d(level_BCHW, self.get_buffer(f"mixing{number}").to(level_BCHW.dtype))
@@ -92,11 +84,6 @@ class ProjectedDiscriminator(nn.Module):
         self._frozen[0]._apply(fn, recurse)
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
-
-
-def looked_through(method: nn.Module) -> str | None:
-    """The frozen network that a discriminator of `method` looks through; None if none does."""
-    return next((part.looks_through for part in method.modules() if isinstance(part, ProjectedDiscriminator)), None)
 
 
 def _head(width: int) -> nn.Sequential:

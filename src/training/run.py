@@ -20,9 +20,9 @@ from src.data.usable import listing
 from src.methods.base import Method
 from src.methods.parts import parameters_by_part
 from src.metrics.direction import better
+from src.networks.critic import Critic, looked_through
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
-from src.networks.projected import ProjectedDiscriminator, looked_through
 from src.runs import resuming
 from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED, load_config, save_config
 from src.runs.lock import alone
@@ -185,7 +185,7 @@ def _demand_room(method: Method[Any], height: int, width: int) -> None:
     """Refuse now, not at the first step, more places than a map has, or images smaller than D sees at once."""
     assert isinstance(method, nn.Module)
     for network in method.modules():
-        if isinstance(network, Discriminator | ProjectedDiscriminator) and min(height, width) < network.least:
+        if isinstance(network, Critic) and min(height, width) < network.least:
             halves = isinstance(network, Discriminator)
             raise UserError(
                 f"{'discriminator.halvings' if halves else 'discriminator'}: needs images of "

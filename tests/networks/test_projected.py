@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from src.methods.cut import CUT
-from src.networks.projected import SLOPE, STRIDES, ProjectedDiscriminator, looked_through
+from src.networks.critic import looked_through
+from src.networks.projected import SLOPE, STRIDES, ProjectedDiscriminator
 from tests.conftest import batch, cut
 
 
