@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 
 from src import train
 from src.report import main as print_report
+from src.runs import run as runs_run
 from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, WEIGHTS
 from src.tables import report
 from src.training import run as training_run
@@ -86,7 +87,7 @@ class Watch:
         """Watch the functions that make up the phases."""
         self._watch(Translation, "training_step", "step")
         self._watch(WholeFileIO, "save_checkpoint", "checkpoint")
-        for owner, name in ((training_run, "save_weights"), (training_run, "save_metrics"), (Validation, "score")):
+        for owner, name in ((training_run, "save_weights"), (runs_run, "save_metrics"), (Validation, "score")):
             self._watch(owner, name, "evaluation")
         self._watch(Validation, "references", "evaluation")
         self._watch(report, "write", "table")

@@ -19,6 +19,7 @@ from src.downstream.run import segment
 from src.downstream.trained import load_segmenter
 from src.runs.results import load_metrics
 from src.system.errors import UserError
+from src.translation.any_size import translate_images
 from tests.labelled import SMALL, composed, streets, translator
 
 SKY, TREE = (0, 0, 255), (0, 255, 0)
@@ -125,23 +126,32 @@ def configured(run: Path, segmenter: Path, changes: dict[str, object] | None = N
     return OmegaConf.merge(composed("content", f"run={run}", f"judge={segmenter}", "accelerator=cpu"), changes or {})
 
 
-def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path: Path):
+def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     root, segmenter = judge
     data = (
         "data=gta2cityscapes",
         f"data.root={root}",
         "data.layout.holdout=2",
         "data.size=32",
-        "data.load=32",
+        "data.load=40",  # crops of 32 are trained on, frames of 40 are translated
         "data.aspect=1.75",
     )
     run = translator(tmp_path / "run", *data)
+    seen = list[tuple[int, ...]]()
+
+    def translated(network, images):
+        seen.append(tuple(images.shape))
+        return translate_images(network, images)
+
+    monkeypatch.setattr("src.downstream.content.translate_images", translated)
     headline = content(configured(run, segmenter))
+    assert {shape[2] for shape in seen} == {40}
     metrics, protocol = load_metrics(run)
     assert metrics == {"kid": 1.0, **headline}
     names = {f"content_{name}" for name in ("accuracy", "miou", "hallucination_vegetation", "loss_vegetation")}
     assert set(headline) == names | {f"{name}_source" for name in names} | {"content_agreement"}
     assert protocol["content"]["n"] == 2
+    assert "data.load, 40 pixels" in protocol["content"]["frames"]
     detail = json.loads((run / "content.json").read_text())["scores"]
     assert set(detail) == {"output", "source", "agreement"}
     assert set(detail["output"]["hallucination"]) == set(load_segmenter(segmenter, torch.device("cpu")).table.names)

@@ -68,7 +68,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
         "n": len(images),
         "weights": "average" if config.average else "last step",
         "reference": "labels of the source" if labelled else "the judge's prediction on the source",
-        "frames": f"source and output at the translator's height, {transforms.height} pixels; scored at full size",
+        "frames": f"source and output at data.load, {transforms.load} pixels high; scored at full size",
     }
     text = json.dumps({"scores": scores, "protocol": how}, indent=2)
     write(folder / CONTENT, (text + "\n").encode())

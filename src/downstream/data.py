@@ -3,23 +3,19 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
-import torch
-from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from src.data.datamodule import MOST_WORKERS, leave_signals_to_the_parent
 from src.data.fingerprint import fingerprint
 from src.data.images import Pixels, image_size, open_image, read_image
 from src.data.labelled import Frame
 from src.data.labels import ClassMap, LabelTable, demand_ids
-from src.data.loader import TimedLoader, demand_shared_memory
-from src.data.position import position
+from src.data.resumable import ResumableData
 from src.data.sixteen_bits import WHITE, demand_white
-from src.data.unpaired import Draw, Draws, in_random_order
+from src.data.unpaired import Draw, in_random_order
 from src.downstream.transforms import JointTransforms
 from src.system.errors import UserError
 
@@ -77,7 +73,7 @@ class LabelledImages(Dataset[LabelledSample]):
         return {"image": image, "labels": train_ids}
 
 
-class LabelledData(LightningDataModule):
+class LabelledData(ResumableData):
     """Batches of labelled images; resumes at any sample.
 
     Args:
@@ -93,6 +89,8 @@ class LabelledData(LightningDataModule):
         seed: of the run.
     """
 
+    images: LabelledImages
+
     def __init__(
         self,
         frames: Sequence[Frame],
@@ -107,16 +105,15 @@ class LabelledData(LightningDataModule):
         seed: int,
         white: int = WHITE,
     ) -> None:
-        super().__init__()
         if batch_size < 2:
             raise UserError(f"data.batch_size must be >= 2 (batch normalisation), got {batch_size}")
         if samples_per_epoch < batch_size:
             raise UserError(
                 f"data.batch_size={batch_size} exceeds data.samples_per_epoch={samples_per_epoch}; lower it"
             )
-        if not 0 <= num_workers <= MOST_WORKERS:
-            raise UserError(f"data.num_workers must lie in [0, {MOST_WORKERS}], got {num_workers}")
         self.transforms = JointTransforms(size=size, aspect=aspect, smallest_crop=smallest_crop)
+        image_bytes = self.transforms.height * self.transforms.width * (3 * 4 + 8)  # float32, and ids of 8 bytes
+        super().__init__(batch_size=batch_size, num_workers=num_workers, image_bytes=image_bytes)
         self.images = LabelledImages(
             frames,
             table,
@@ -125,44 +122,11 @@ class LabelledData(LightningDataModule):
             seed=seed,
             white=demand_white(white, "data.white"),
         )
-        self.batch_size = batch_size
-        self.num_workers = num_workers
-        self._batch_bytes = batch_size * self.transforms.height * self.transforms.width * (3 * 4 + 8)
-        demand_shared_memory(self._batch_bytes, num_workers)
-        self._position = (0, 0)
-
-    def setup(self, stage: str | None = None) -> None:
-        """Look at the files as they are now."""
-        _ = self.files
 
     @cached_property
     def files(self) -> str:
         """Fingerprint of the training files."""
         return fingerprint(path for frame in self.images.frames for path in (frame.image, frame.labels))
-
-    def train_dataloader(self) -> TimedLoader[LabelledSample]:
-        """Batches from where training stands; an incomplete last one is dropped."""
-        epoch, done = self._position
-        return TimedLoader(
-            self.images,
-            batch_size=self.batch_size,
-            sampler=Draws(len(self.images), epoch=epoch, start=done),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            drop_last=True,
-            worker_init_fn=leave_signals_to_the_parent,
-            batch_bytes=self._batch_bytes,
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where training stands: the epoch, how many of its samples were trained on, and the files."""
-        epoch, batch = position(self.trainer)
-        return {"epoch": epoch, "samples": batch * self.batch_size, "files": self.files}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there; called before the first batch is asked for."""
-        self._position = (state_dict["epoch"], state_dict["samples"])
 
 
 def check_readable(frames: Sequence[Frame], table: LabelTable) -> None:

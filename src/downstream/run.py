@@ -3,31 +3,30 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import seed_everything
-from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from omegaconf import DictConfig
 from tqdm import tqdm
 
 from src.config import limits
 from src.config.build import build, complete
 from src.data import label_tables
-from src.data.labelled import Frame, digest, labelled_set
+from src.data.labelled import Frame, Split, digest, labelled_set
+from src.data.labels import LabelTable
 from src.downstream import confusion
 from src.downstream.data import LabelledData, check_readable, read_labelled
 from src.downstream.module import Segmentation
 from src.downstream.trained import TrainedSegmenter, build_network, build_table, save_network
 from src.runs import resuming
-from src.runs.folder import CHECKPOINT, save_config
-from src.runs.lock import alone
-from src.runs.results import save_cost, save_metrics
-from src.system.commit import git_commit
+from src.runs.folder import CHECKPOINT
+from src.runs.run import Run, opened
 from src.system.device import arithmetic
 from src.system.errors import UserError
 from src.training import endings
 from src.training.callbacks.checkpoint import LastCheckpoint, check_fits
-from src.training.trainer import build_trainer, fit, quieten
+from src.training.trainer import build_module, build_trainer, fit, quieten
 
 FREE_ON_RESUME = {key: (key,) for key in ("train", "test", "trainer.accelerator", "data.num_workers")}
 
@@ -40,51 +39,43 @@ def run(config: DictConfig, folder: Path) -> dict[str, float]:
         folder: of the run.
     """
     with endings.ending("src.segment", folder):
-        if config.resume is None:
-            return segment(config, folder)
-        return segment(resuming.saved_config(folder, config, FREE_ON_RESUME, {}), folder, resume=True)
+        trained_by, resume = resuming.configured(folder, config, FREE_ON_RESUME, {})
+        return segment(trained_by, folder, resume=resume)
 
 
-@alone
 def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[str, float]:
     """One run, new or continued, in `folder`; returns its scores on the test set."""
     limits.check_fit(config)
-    commit = git_commit()
-    start: Path | None = None
-    if not resume:
-        resuming.refuse_second_run(folder)
-    elif (done := resuming.finished(folder)) is not None:
-        return done
-    else:
-        start = resuming.checkpoint(folder)
+    with opened(folder, config, resume=resume) as run:
+        return _segment(run) if run.scores is None else run.scores
+
+
+def _segment(run: Run) -> dict[str, float]:
+    """Build, fit and score; returns the scores."""
+    config, folder = run.config, run.folder
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices: a segmenter trains on one device, got {config.trainer.devices}")
     quieten()
-    frames, tests = (
-        labelled_set(_plain(config.train), "train", "train"),
-        labelled_set(_plain(config.test), "val", "test"),
-    )
     table = build_table(config)
-    for labelled, key in ((frames, "train"), (tests, "test")):
-        label_tables.demand_own(labelled, table, key)
-    for part in (frames, tests):
-        check_readable(part, table)
+    frames = _labelled(config.train, table, "train", "train")
+    tests = _labelled(config.test, table, "val", "test")
     data: LabelledData = complete(build(config.data, "data"), "data", frames, table)
     seed_everything(config.seed, workers=True, verbose=False)
     network = build_network(config, table)
-    optimizer = build(config.optimizer, "optimizer")
-    module: Segmentation = complete(build(config.module, "module"), "module", network, optimizer=optimizer)
-    complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
+    module = build_module(config, network)
+    assert isinstance(module, Segmentation)
     last: LastCheckpoint = build(config.checkpoint, "checkpoint")(folder / CHECKPOINT, accumulate=1)
     trainer = build_trainer(config, folder, [last])
     digests = {"train_digest": digest(frames), "test_digest": digest(tests)}
-    if start is not None:
-        check_fits(start, module, data)
-    save_config(folder, config)  # of a resumed run too: where its sets lie now
-    fit(trainer, module, data, last, start)
+    if run.start is not None:
+        check_fits(run.start, module, data)
+    run.keep_config()  # of a continued run too: where its sets lie now
 
+    fit(trainer, module, data, last, run.start)
+
+    where = trainer.strategy.root_device
     save_network(folder, network)
-    network.eval().requires_grad_(False).to(trainer.strategy.root_device)
+    network.eval().requires_grad_(False).to(where)
     trained = TrainedSegmenter(folder, network, table, data.transforms)
     matrix_KK = score(trained, tests, data.images.white)
     metrics = {"miou": confusion.mean_iou(matrix_KK), "accuracy": confusion.accuracy(matrix_KK)} | {
@@ -101,12 +92,19 @@ def segment(config: DictConfig, folder: Path, *, resume: bool = False) -> dict[s
         "frames": f"whole, resized to a height of {data.transforms.height} pixels, antialiased; logits back, bilinear",
         "seed": config.seed,
         "batches": module.batches,
-        "commit": commit,
-        "arithmetic": arithmetic(trainer.strategy.root_device),
+        "commit": run.commit,
+        "arithmetic": arithmetic(where),
     }
-    save_cost(folder, {"seconds": round(module.seconds(), 1)})  # before the scores: where they are, it is finished
-    save_metrics(folder, metrics, protocol)
+    run.finish(metrics, protocol, {"seconds": round(module.seconds(), 1)})
     return metrics
+
+
+def _labelled(node: Any, table: LabelTable, split: Split, key: str) -> list[Frame]:
+    """A set that can be read and is labelled by `table`; see `labelled_set` for what may name it."""
+    frames = labelled_set(node, split, key)
+    label_tables.demand_own(frames, table, key)
+    check_readable(frames, table)
+    return frames
 
 
 def score(trained: TrainedSegmenter, frames: Sequence[Frame], white: int) -> torch.Tensor:
@@ -117,7 +115,3 @@ def score(trained: TrainedSegmenter, frames: Sequence[Frame], white: int) -> tor
         height, width = labels.shape
         counts.add(trained.predict(pixels, (height, width)), torch.from_numpy(labels))
     return counts.matrix()
-
-
-def _plain(node: object) -> object:
-    return OmegaConf.to_container(node) if isinstance(node, DictConfig) else node

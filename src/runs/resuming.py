@@ -1,5 +1,6 @@
 """Continuing a run: its own configuration, the checkpoint it goes on from, and what a kill has left lying."""
 
+import os
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from src.config import command
-from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, WEIGHTS, load_config, save_config
+from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, REQUEUED, WEIGHTS, load_config, save_config
 from src.runs.results import load_metrics
 from src.system.errors import UserError
 from src.system.ranks import is_first, say
@@ -27,10 +28,35 @@ def begun(folder: Path) -> bool:
     return any((folder / name).is_file() for name in CHECKPOINTS)
 
 
+def requeued(folder: Path) -> bool:
+    """Whether this job was started before: by SLURM, or by submitit after the run in `folder` asked for it."""
+    if "SUBMITIT_EXECUTOR" in os.environ and (folder / REQUEUED).exists():
+        return True
+    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+
+
 def refuse_second_run(folder: Path) -> None:
     """Raise UserError if `folder` already holds a run worth keeping."""
     if begun(folder) or (folder / WEIGHTS).exists():
         raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
+
+
+def configured(
+    folder: Path, config: DictConfig, free: Mapping[str, Sequence[str]], choices: Mapping[str, Collection[str]]
+) -> tuple[DictConfig, bool]:
+    """What to train by in `folder`, and whether that goes on with a run: as resume= asks, or in a job come back.
+
+    Args:
+        folder: of the run.
+        config: as the command line has composed it.
+        free: see `saved_config`.
+        choices: see `saved_config`.
+    """
+    if config.resume is not None:
+        return extended(folder, saved_config(folder, config, free, choices)), True
+    if requeued(folder) and begun(folder):
+        return load_config(folder), True
+    return config, False
 
 
 def saved_config(

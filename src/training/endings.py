@@ -22,18 +22,6 @@ from src.training.callbacks.checkpoint import REQUEUE, Interrupted
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
 
 
-def requeued(folder: Path) -> bool:
-    """Whether this job was started before: by SLURM, or by submitit after the run in `folder` asked for it."""
-    if "SUBMITIT_EXECUTOR" in os.environ and (folder / REQUEUED).exists():
-        return True
-    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
-
-
-def forget_requeue(folder: Path) -> None:
-    """The run in `folder` is finished."""
-    (folder / REQUEUED).unlink(missing_ok=True)
-
-
 def adopt() -> None:
     """Announce the ranks that submitit has started on this machine as torchrun would; SLURM announces its own."""
     if os.environ.get("SUBMITIT_EXECUTOR") == "local":

@@ -3,10 +3,8 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
-import torch
-from lightning import seed_everything
+from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 from rich.console import Console
@@ -14,25 +12,19 @@ from rich.table import Table
 from torch import nn
 
 from src.config import limits
-from src.config.build import PARTS, build, build_method, check, complete, entries
+from src.config.build import PARTS, build, check, entries
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
-from src.methods.base import Method
 from src.methods.parts import parameters_by_part
 from src.metrics.direction import better
-from src.networks.critic import Critic, looked_through
-from src.networks.discriminator import Discriminator
-from src.networks.generator import Decoder, Encoder, Generator
+from src.networks.critic import looked_through
 from src.runs import resuming
-from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED, load_config, save_config
-from src.runs.lock import alone
-from src.runs.results import save_cost, save_metrics
+from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED
+from src.runs.run import Run, opened
 from src.runs.weights import save_weights
-from src.system.commit import git_commit
 from src.system.device import arithmetic
-from src.system.errors import UserError
 from src.system.files import write
-from src.system.ranks import is_first, say
+from src.system.ranks import is_first
 from src.training import endings
 from src.training.callbacks.checkpoint import check_fits, only_checkpoint
 from src.training.callbacks.cost import Cost
@@ -41,7 +33,8 @@ from src.training.callbacks.initial_weights import InitialWeights
 from src.training.callbacks.reach import Reach
 from src.training.callbacks.scores import EpochScores
 from src.training.schedule import extension
-from src.training.trainer import build_trainer, fit, quieten
+from src.training.start import method_for
+from src.training.trainer import build_module, build_trainer, fit, quieten
 from src.training.translation import Translation
 from src.training.validation import Validation
 from src.training.wandb.run import log_scores
@@ -58,6 +51,7 @@ FREE_ON_RESUME = {
     "extractor.weights": ("extractor.weights", "metrics.scores.extractor.weights"),
     "metrics.cache": ("metrics.cache", "metrics.scores.cache"),
 }
+CHOICES_ON_RESUME = {**dict.fromkeys(RANKED, RANKS), "logger=default": {"logger"}}
 
 
 def run(config: DictConfig, folder: Path) -> float:
@@ -71,49 +65,32 @@ def run(config: DictConfig, folder: Path) -> float:
         endings.adopt()
         for group in PARTS:  # those that the method leaves out too
             check(config[group], group)
-        if config.resume is not None:
-            choices = {**dict.fromkeys(RANKED, RANKS), "logger=default": {"logger"}}
-            saved = resuming.saved_config(folder, config, FREE_ON_RESUME, choices)
-            return train(resuming.extended(folder, saved), folder, resume=True)
-        if endings.requeued(folder) and resuming.begun(folder):
-            return train(load_config(folder), folder, resume=True)
-        return train(config, folder)
+        trained_by, resume = resuming.configured(folder, config, FREE_ON_RESUME, CHOICES_ON_RESUME)
+        return train(trained_by, folder, resume=resume)
 
 
 @finished()
-@alone
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the validation frames, NaN if not scored."""
     limits.check(config)
-    commit = git_commit()  # of the code that runs, whatever is checked out by the end
-    start: Path | None = None
-    if not resume:
-        resuming.refuse_second_run(folder)
-    elif (scores_then := resuming.finished(folder, config.trainer.max_epochs)) is not None:
+    with opened(folder, config, resume=resume, epochs=config.trainer.max_epochs) as run:
+        metrics = _train(run) if run.scores is None else run.scores
         if is_first():
-            print(json.dumps({"run": str(folder), **scores_then}))
-        return next(iter(scores_then.values()), math.nan)
-    else:
-        start = resuming.checkpoint(folder)
+            print(json.dumps({"run": str(folder), **metrics}))
+        return next(iter(metrics.values()), math.nan)
+
+
+def _train(run: Run) -> dict[str, float]:
+    """Build, fit and score; returns the scores."""
+    config, folder = run.config, run.folder
     quieten()
     data: UnpairedData = build(config.data, "data")
-    scores = build(config.metrics.scores, "metrics.scores")
-    validation = Validation(data, scores, config.trainer.limit_val_batches)
-    # the weights follow from the seed alone, whatever was drawn before them
-    seed_everything(config.seed, workers=True, verbose=False)
-    method = build_method(config)
-    initial = InitialWeights()
-    if start is None and config.get("init_from") is not None:
-        say(initial.take(method, Path(config.init_from)))
-    if start is None and _aligns(method):
-        method.fit_colours(*data.colours)
-    _demand_room(method, data.transforms.height, data.transforms.width)
-    if config.compile:
-        _compile(method)
-    optimizer = build(config.optimizer, "optimizer")
-    module: Translation = complete(build(config.module, "module"), "module", method, optimizer=optimizer)
+    validation = Validation(data, build(config.metrics.scores, "metrics.scores"), config.trainer.limit_val_batches)
+    initial, cost = InitialWeights(), Cost()
+    method = method_for(config, data, initial, new=run.start is None)
+    module = build_module(config, method)
+    assert isinstance(module, Translation)
     module.held_from = config.get(resuming.EXTENDED)
-    complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
     chosen = entries(
         config.callbacks,
         "callbacks",
@@ -121,89 +98,66 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
         **{"path": folder / CHECKPOINT, "accumulate": module.accumulate},
         **{"folder": folder / IMAGES, "validation": validation, "seed": config.seed},
     )
-    last = only_checkpoint(chosen.values())
-    cost, during, reach = Cost(), _epoch_scores(config, validation), Reach(validation, seed=config.seed)
+    last, during = only_checkpoint(chosen.values()), _epoch_scores(config, validation)
+    reach = Reach(validation, seed=config.seed)
     trainer = build_trainer(config, folder, [DataWait(), cost, initial, *during, reach, *chosen.values()])
-    if start is None:  # refused before other processes are started
+    if run.start is None:  # refused before other processes are started
         batches = data.batches(trainer.world_size, config.trainer.limit_train_batches)
         module.check(trainer, batches, masks=bool(data.masks))
     else:
-        check_fits(start, module, data)
-    if resume and trainer.is_global_zero:
-        resuming.keep_config(folder, config, but=RANKS)
-    elif trainer.is_global_zero:
-        save_config(folder, config)
+        check_fits(run.start, module, data)
+    if trainer.is_global_zero:
+        run.keep_config(but=RANKS)
         if data.domains.skipped:
             write(folder / SKIPPED, listing(data.domains.skipped))
     # Lightning reads a checkpoint before it widens the weights to float64, which would round them
     trainer.precision_plugin.convert_module(module)
-    fit(trainer, module, data, last, start)
+
+    fit(trainer, module, data, last, run.start)
+
     where = trainer.strategy.root_device
     average = module.average.network.to(where)  # Lightning has taken all weights off the device
     if trainer.is_global_zero:
         save_weights(folder, method, average)
-    per_image = None if config.metrics.per_image is None else folder / config.metrics.per_image
     with endings.ending_together(trainer):
-        metrics = validation.score(average, output=folder / IMAGES / "translated", per_image=per_image)
-        for scores_during in during:
-            metrics |= scores_during.best(trainer.current_epoch, metrics)
-        metrics |= validation.own_size(average)
-        raw = validation.score(method.translator().to(where))
-        metrics |= {f"{name}_raw": value for name, value in raw.items()} | validation.references(where)
-    if not trainer.is_global_zero:
-        return validation.headline(metrics)
-
-    protocol = {
-        **validation.protocol(),
-        "data_digest": data.digest(),
-        **({"frames_skipped": len(data.domains.skipped)} if data.domains.skipped else {}),
-        **({"best": f"epoch of the lowest {validation.names[0]}, all *_best from it"} if during else {}),
-        "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
-        "seed": config.seed,
-        "images_per_step": data.images_per_step(trainer.world_size),
-        "ranks": trainer.world_size,
-        "batches": module.batches,
-        "epochs": trainer.current_epoch,
-        **({"extended": extension(module.held_from, module.decay)} if module.held_from else {}),
-        "commit": commit,
-        "arithmetic": arithmetic(where),
-        "parameters": parameters_by_part(method),
-        **initial.protocol(),
-        **({"discriminator_through": through} if (through := looked_through(method)) else {}),
-    }
-    took = {"seconds": round(module.seconds(), 1), **cost.measured()}
-    save_cost(folder, took)  # before the scores: where they are, the run is finished
-    save_metrics(folder, metrics, protocol)
-    endings.forget_requeue(folder)
-    log_scores(trainer.loggers, validation.names, metrics, {**protocol, **took})
-    print(json.dumps({"run": str(folder), **metrics}))
-    _show(folder, metrics, validation.names)
-    return validation.headline(metrics)
+        metrics = _score(run, validation, average, method.translator().to(where), during, trainer)
+    if trainer.is_global_zero:
+        protocol = {
+            **validation.protocol(),
+            "data_digest": data.digest(),
+            **({"frames_skipped": len(data.domains.skipped)} if data.domains.skipped else {}),
+            **({"best": f"epoch of the lowest {validation.names[0]}, all *_best from it"} if during else {}),
+            "weights": "average of the generator's, decay as in config.yaml; *_raw: the last step's",
+            "seed": config.seed,
+            "images_per_step": data.images_per_step(trainer.world_size),
+            "ranks": trainer.world_size,
+            "batches": module.batches,
+            "epochs": trainer.current_epoch,
+            **({"extended": extension(module.held_from, module.decay)} if module.held_from else {}),
+            "commit": run.commit,
+            "arithmetic": arithmetic(where),
+            "parameters": parameters_by_part(method),
+            **initial.protocol(),
+            **({"discriminator_through": through} if (through := looked_through(method)) else {}),
+        }
+        took = {"seconds": round(module.seconds(), 1), **cost.measured()}
+        run.finish(metrics, protocol, took)
+        log_scores(trainer.loggers, validation.names, metrics, {**protocol, **took})
+        _show(folder, metrics, validation.names)
+    return metrics
 
 
-def _demand_room(method: Method[Any], height: int, width: int) -> None:
-    """Refuse now, not at the first step, more places than a map has, or images smaller than D sees at once."""
-    assert isinstance(method, nn.Module)
-    for network in method.modules():
-        if isinstance(network, Critic) and min(height, width) < network.least:
-            halves = isinstance(network, Discriminator)
-            raise UserError(
-                f"{'discriminator.halvings' if halves else 'discriminator'}: needs images of "
-                f"{network.least}x{network.least} pixels, got {height}x{width}; "
-                f"{'lower it or ' if halves else ''}raise data.size"
-            )
-    method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
-
-
-def _aligns(method: Method[Any]) -> bool:
-    translator = method.translator()
-    return isinstance(translator, Generator) and translator.architecture.align
-
-
-def _compile(method: nn.Module) -> None:
-    for network in method.modules():
-        if isinstance(network, Encoder | Decoder | Discriminator):
-            network.compile()  # in place: names in checkpoints and weights stay what they are
+def _score(
+    run: Run, validation: Validation, average: nn.Module, raw: nn.Module, during: list[EpochScores], trainer: Trainer
+) -> dict[str, float]:
+    """Of the averaged and of the last weights, of the best epoch, and of what learns nothing; on all ranks alike."""
+    per_image = None if run.config.metrics.per_image is None else run.folder / run.config.metrics.per_image
+    metrics = validation.score(average, output=run.folder / IMAGES / "translated", per_image=per_image)
+    for scores in during:
+        metrics |= scores.best(trainer.current_epoch, metrics)
+    metrics |= validation.own_size(average)
+    metrics |= {f"{name}_raw": value for name, value in validation.score(raw).items()}
+    return metrics | validation.references(trainer.strategy.root_device)
 
 
 def _epoch_scores(config: DictConfig, validation: Validation) -> list[EpochScores]:

@@ -11,6 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
+from torch import nn
 
 from src.config.build import build, complete, entries
 from src.data.loader import TimedLoader
@@ -42,6 +43,19 @@ def build_trainer(config: DictConfig, folder: Path, callbacks: Sequence[Callback
     )
     endings.check(trainer, config.trainer.strategy)
     return trainer
+
+
+def build_module(config: DictConfig, trained: object) -> LightningModule:
+    """What Lightning trains a method or a segmenter by; raises UserError for an optimiser that cannot be built.
+
+    Args:
+        config: of the run.
+        trained: the method or the network.
+    """
+    optimizer = build(config.optimizer, "optimizer")
+    module: LightningModule = complete(build(config.module, "module"), "module", trained, optimizer=optimizer)
+    complete(optimizer, "optimizer", [nn.Parameter(torch.zeros(1))])  # refused now, not after the first batch
+    return module
 
 
 def fit(
