@@ -14,7 +14,7 @@ from src.data.usable import Skipped, announce, usable
 from src.system.errors import UserError
 
 SPLITS = ("train", "val")
-"""Of Cityscapes."""
+"""Splits of Cityscapes."""
 
 
 @dataclass(frozen=True)

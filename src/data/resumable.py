@@ -52,7 +52,7 @@ class ResumableData(LightningDataModule):
 
     @property
     def samples(self) -> int:
-        """Of an epoch."""
+        """How many make up an epoch."""
         assert isinstance(self.images, Sized)
         return len(self.images)
 

@@ -1,4 +1,4 @@
-"""As src/src.py, for python src/data/check.py."""
+"""Answers `python src/data/check.py` as src/src.py answers the commands."""
 
 import runpy
 from pathlib import Path

@@ -184,16 +184,16 @@ class CUT(nn.Module):
         return {tap: ScoreMap(scores[tap], places[tap], _grid(features[tap])) for tap in places}
 
     def fit_colours(self, x: Colours, y: Colours) -> None:
-        """Of G's alignment."""
+        """Fit the colour alignment of G."""
         self.G.fit_colours(x, y)
 
     def generator_parameters(self) -> Iterator[nn.Parameter]:
-        """Of G and H: the heads and the attention share G's optimiser."""
+        """Parameters of G and H: the heads and the attention share G's optimiser."""
         yield from self.G.parameters()
         yield from self.H.parameters()
 
     def discriminator_parameters(self) -> Iterator[nn.Parameter]:
-        """Of D."""
+        """Parameters of D."""
         yield from self.D.parameters()
 
 

@@ -147,17 +147,17 @@ class CycleGAN(nn.Module):
         return {}
 
     def fit_colours(self, x: Colours, y: Colours) -> None:
-        """Of both ways."""
+        """Fit the colour alignment of both ways."""
         self.G.fit_colours(x, y)
         self.F.fit_colours(y, x)
 
     def generator_parameters(self) -> Iterator[nn.Parameter]:
-        """Of G and F."""
+        """Parameters of G and F."""
         yield from self.G.parameters()
         yield from self.F.parameters()
 
     def discriminator_parameters(self) -> Iterator[nn.Parameter]:
-        """Of D_y and D_x."""
+        """Parameters of D_y and D_x."""
         yield from self.D_y.parameters()
         yield from self.D_x.parameters()
 

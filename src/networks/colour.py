@@ -75,7 +75,7 @@ class ColourAlignment(nn.Module):
 
 
 def _power(symmetric: Tensor, power: float) -> Tensor:
-    """Of a covariance, by its eigenvalues."""
+    """A power of a covariance matrix, by its eigenvalues."""
     values, vectors = torch.linalg.eigh(symmetric)
     result: Tensor = (vectors * values.clamp_min(LEAST) ** power) @ vectors.T
     return result

@@ -1,4 +1,4 @@
-"""As src/src.py, for python src/runs/__main__.py."""
+"""Answers `python src/runs/__main__.py` as src/src.py answers the commands."""
 
 import runpy
 from pathlib import Path

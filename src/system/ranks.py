@@ -33,7 +33,7 @@ def say(line: str) -> None:
 
 
 def rank() -> int:
-    """Of this process; 0 where there is one only."""
+    """Rank of this process; 0 where there is one only."""
     return dist.get_rank() if _several() else 0
 
 

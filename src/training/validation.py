@@ -234,7 +234,7 @@ class Validation:
 
 
 def _kept(name: Path) -> Path:
-    """Of a frame's output, whatever the format of its source."""
+    """Where a frame's output is kept, whatever the format of its source."""
     return name.with_suffix(".png")
 
 

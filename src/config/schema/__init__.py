@@ -55,7 +55,7 @@ ROOTS = {
     **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
     **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
 }
-"""Of each conf/<name>.yaml that a command reads."""
+"""The schema of each conf/<name>.yaml that a command reads."""
 
 
 def cache() -> str | None:

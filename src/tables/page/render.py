@@ -97,7 +97,7 @@ def render(table: Table, collection: Collection) -> bytes:
 
 
 def _cells(table: Table, label: str) -> Iterator[tuple[str, bool]]:
-    """Of a row, each with whether it is better than CUT."""
+    """Cells of a row, each with whether it is better than CUT."""
     for column in table.columns:
         test = table.test(label, column)
         yield text.cell(table, label, column), test is not None and test.better
@@ -149,5 +149,5 @@ def _panel(run: Run) -> Path:
 
 
 def _hash(content: str) -> str:
-    """As a content security policy names what may run."""
+    """Hash of a script, as a content security policy names what may run."""
     return "sha256-" + b64encode(hashlib.sha256(content.encode()).digest()).decode()

@@ -18,7 +18,7 @@ FAMILIES = (
 NEAR_ONE = ("sharpness", "sharpness_own")
 COMPANIONS = ("_source", "_floor", "_transfer", "_aligned", "_raw", "_best", "_std", "_spread", "_error")
 THROUGH = "discriminator_through"
-"""Of a protocol: the network that took part in training."""
+"""Key of a protocol that names the network which took part in training."""
 _ASIDE = ("best_epoch",)  # a number of an epoch is no score
 _COSTS = {
     "seconds_per_step": ("s/step", 1.0),

@@ -61,7 +61,7 @@ def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
 
 
 def commits(runs: Sequence[Run]) -> list[str]:
-    """Of the code that trained the runs, sorted."""
+    """Commits of the code that trained the runs, sorted."""
     return sorted({str(run.protocol.get("commit", "unknown")) for run in runs})
 
 

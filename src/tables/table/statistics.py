@@ -41,7 +41,7 @@ class Paired:
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Of at least one value."""
+    """Mean and deviation of at least one value."""
     std = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Summary(float(np.mean(values)), std, len(values))
 

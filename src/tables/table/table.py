@@ -48,7 +48,7 @@ class Table:
 
     @property
     def labels(self) -> list[str]:
-        """Of all rows, references first."""
+        """Labels of all rows, references first."""
         known = {label for label, _ in self.cells}
         references = [label for label in REFERENCES.values() if label in OLDEST or label in known]
         return [*references, *(row.label for row in self.rows)]

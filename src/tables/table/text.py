@@ -56,7 +56,7 @@ def runs_csv(table: Table) -> str:
 
 
 def headings(table: Table) -> list[str]:
-    """Of the columns; the label's is empty."""
+    """Headings of the columns; the label's is empty."""
     return ["", "seeds", *(f"{column.heading} {column.arrow}".strip() for column in table.columns)]
 
 
@@ -83,7 +83,7 @@ def cell(table: Table, label: str, column: Column, bold: str = "{}") -> str:
 
 
 def comparison_headings() -> list[str]:
-    """Of the tests against CUT."""
+    """Headings of the columns of the tests against CUT."""
     return ["score", "row", "against", "pairs", f"difference [{LEVEL} interval]", "p", "p (Holm)", ""]
 
 

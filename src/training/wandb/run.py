@@ -70,7 +70,7 @@ class WandbRun(Logger):
 
     @property
     def name(self) -> str:
-        """Of the run, on W&B too."""
+        """Name of the run, on W&B too."""
         return self._folder.parent.name
 
     @property

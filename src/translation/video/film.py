@@ -84,7 +84,7 @@ class Film:
 
     @property
     def frames(self) -> int | None:
-        """As the header tells, or as follows from duration and rate."""
+        """Number of frames: as the header tells, or as follows from duration and rate."""
         if self.video.frames:
             return int(self.video.frames)
         return round(self._seconds * self.rate) if self._seconds else None

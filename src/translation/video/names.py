@@ -10,6 +10,6 @@ VIDEOS = (*KEPT, ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts")
 
 
 def target_suffix(path: Path) -> str:
-    """Of the translated video."""
+    """File name of the translated video."""
     suffix = path.suffix.lower()
     return suffix if suffix in KEPT else ELSE

@@ -119,7 +119,7 @@ def height_of(data: DictConfig | None) -> int | None:
 
 
 def height(facts: Mapping[str, str]) -> int | None:
-    """The same, of an exported file."""
+    """Height in pixels of the frames that the network of an exported file was trained on; None if it does not say."""
     found = re.fullmatch(r"frames of ([1-9]\d{0,5}) pixels height", facts.get("training_size", ""))
     return None if found is None else int(found[1])
 

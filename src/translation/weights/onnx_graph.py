@@ -17,7 +17,7 @@ from src.networks.output import KEPT, PlainOutput, ResidualOutput
 from src.networks.resample import BlurDown, BlurUp
 
 OPSET, IR_VERSION = 18, 8
-"""Of 2022; what is newer reads them too."""
+"""Version of the operators, of 2022; whatever is newer reads them too."""
 INPUT, OUTPUT = "image", "translation"
 
 

@@ -93,7 +93,7 @@ def _layout(state: Mapping[str, Tensor]) -> tuple[bool, bool, int, bool]:
 
 
 def _names(architecture: Architecture, *, dropout: bool) -> Iterator[tuple[str, str]]:
-    """Their name and ours of every weight."""
+    """Of every weight, its name in the released code and ours."""
     network = blank(architecture)
     ours = {module: name for name, module in network.named_modules()}
     for place, layer in enumerate(network.layers()):
