@@ -1,14 +1,26 @@
+"""Recording: on a CPU by a stand-in that does what a CUDA graph does to memory, on a GPU by itself."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 
 from src.config.build import build_method
 from src.methods.base import Batch
+from src.methods.image_pool import ImagePool
 from src.system.errors import UserError
-from src.training.cuda_graph import WARM_UP, CudaGraph
+from src.training.cuda_graph import WARM_UP, CudaGraph, rates_on_device
+from src.training.run import train
 from src.training.translation import Translation
 from tests.conftest import ATTENTIONS, TINY, batch, config, cut
+from tests.frames import write_frames
+from tests.test_train import assert_equal_runs, interrupted_then_resumed, tiny
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
 
@@ -34,11 +46,166 @@ def test_channels_last_changes_the_layout_and_not_the_terms():
     torch.testing.assert_close(terms[0], terms[1])
 
 
+class StandIn:
+    """A recorder without a GPU: recording changes nothing but memory of its own, a replay overwrites what it returned.
+
+    Args:
+        memory: all tensors that a step writes in place.
+    """
+
+    def __init__(self, memory: Callable[[], Iterator[Tensor]]) -> None:
+        self.memory = memory
+        self.calls: list[str] = []
+
+    def apart(self, call: Callable[[], Any]) -> Any:
+        self.calls.append("apart")
+        return call()
+
+    def record(self, call: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
+        self.calls.append("record")
+        before = [(tensor, tensor.detach().clone()) for tensor in self.memory()]
+        result = call()
+        with torch.no_grad():
+            for tensor, value in before:
+                tensor.copy_(value)
+        for tensor in tensors(result):
+            tensor.detach().fill_(False if tensor.dtype == torch.bool else 77)  # a recording has no values
+
+        def replay() -> None:
+            self.calls.append("replay")
+            for tensor, value in zip(tensors(result), tensors(call()), strict=True):
+                tensor.detach().copy_(value.detach())
+
+        return result, replay
+
+
+def tensors(node: Any) -> Iterator[Tensor]:
+    """Those of a result, in a fixed order."""
+    if isinstance(node, Tensor):
+        yield node
+    elif dataclasses.is_dataclass(node):
+        yield from tensors(vars(node))
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from tensors(value)
+    elif isinstance(node, tuple | list):
+        for value in node:
+            yield from tensors(value)
+
+
+def memory_of(module: Translation) -> Iterator[Tensor]:
+    yield from module.method.parameters()
+    yield from module.method.buffers()
+    for optimizer in module._optimizers():
+        for state in optimizer.state.values():
+            yield from tensors(state)
+    yield from (part.images for part in module.method.modules() if isinstance(part, ImagePool))
+
+
+def step(memory: Tensor) -> Callable[[Batch], dict[str, Tensor]]:
+    def run(images: Batch) -> dict[str, Tensor]:
+        memory.add_(images.x.mean() * images.progress + images.key.sum())
+        return {"term": memory * 2}
+
+    return run
+
+
+def recorded(memory: Tensor, settled: Callable[[], bool] = lambda: True) -> tuple[CudaGraph, StandIn]:
+    graph, stand_in = CudaGraph(step(memory), settled), StandIn(lambda: iter([memory]))
+    graph.recorder = stand_in
+    return graph, stand_in
+
+
+def test_every_call_is_one_step_whose_results_are_overwritten():
+    found, expected = torch.zeros(()), torch.zeros(())
+    graph, stand_in = recorded(found)
+    plain, results = step(expected), []
+    for number in range(WARM_UP + 3):
+        images = batch(2, seed=number, progress=number / 10)
+        results.append(graph(images)["term"])
+        torch.testing.assert_close(results[-1], plain(images)["term"], rtol=1e-6, atol=0)
+    assert stand_in.calls == ["apart"] * WARM_UP + ["record"] + ["replay"] * 3
+    assert results[-1] is results[-2]
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+
+
+def test_a_recording_waits_until_every_later_step_is_like_it():
+    pool = iter([False, False, True])
+    graph, stand_in = recorded(torch.zeros(()), lambda: next(pool))
+    for number in range(WARM_UP + 3):
+        graph(batch(1, seed=number))
+    assert stand_in.calls == ["apart"] * (WARM_UP + 2) + ["record", "replay"]
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (2, 32, 48)])
+def test_a_batch_of_another_shape_is_a_plain_step(shape: tuple[int, int, int]):
+    found, expected = torch.zeros(()), torch.zeros(())
+    graph, stand_in = recorded(found)
+    plain = step(expected)
+    for images in [*(batch(2, seed=number) for number in range(WARM_UP + 1)), batch(*shape, seed=9), batch(2, seed=10)]:
+        graph(images)
+        plain(images)
+    assert stand_in.calls[-3:] == ["replay", "apart", "replay"]
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+
+
+def test_a_schedule_changes_the_rate_that_was_recorded():
+    """A recording has read the rate at an address; it stays the same, over the checkpoint of a resumed run too."""
+    player = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.5, capturable=True)
+    schedule = LambdaLR(player, lambda epoch: 1 / (1 + epoch))
+    player.step()
+    rates_on_device([player], torch.device("cpu"))  # type: ignore[list-item]
+    rate = player.param_groups[0]["lr"]
+    schedule.step()
+    assert player.param_groups[0]["lr"] is rate
+    assert float(rate) == 0.25
+
+    again = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.5, capturable=True)
+    resumed = LambdaLR(again, lambda epoch: 1 / (1 + epoch))
+    again.step()
+    again.load_state_dict(player.state_dict())
+    resumed.load_state_dict(schedule.state_dict())
+    rates_on_device([again], torch.device("cpu"))  # type: ignore[list-item]
+    assert float(again.param_groups[0]["lr"]) == 0.25
+    resumed.step()
+    assert float(again.param_groups[0]["lr"]) == pytest.approx(0.5 / 3)
+
+
+@pytest.mark.parametrize("choice", ["attention=triplet", "attention=external", "method=cyclegan method.pool=2"])
+def test_a_recorded_training_and_its_resume_are_the_plain_one_to_the_bit(
+    choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """src.train as it is, with the stand-in for the GPU's recorder; stopped in the middle of both epochs."""
+    cfg = tiny(write_frames(tmp_path / "frames"), *choice.split())
+    train(cfg, folder(tmp_path / "plain"))
+    made: list[StandIn] = []
+
+    def begin(self: Translation) -> None:
+        assert self.cuda_graph is not None
+        self.cuda_graph.recorder = StandIn(lambda: memory_of(self))
+        made.append(self.cuda_graph.recorder)
+
+    monkeypatch.setattr(Translation, "check", lambda *arguments, **options: None)
+    monkeypatch.setattr(Translation, "on_train_start", begin)
+    cfg.module.cuda_graph = True
+    train(cfg, folder(tmp_path / "recorded"))
+    assert made[0].calls == ["apart"] * WARM_UP + ["record"] + ["replay"] * (12 - WARM_UP)
+    interrupted_then_resumed(cfg, tmp_path / "resumed", [4, 9], monkeypatch)
+    assert [one.calls.count("apart") for one in made[1:]] == [WARM_UP, WARM_UP, 2]
+    for name in ("recorded", "resumed"):
+        assert_equal_runs(tmp_path / "plain", tmp_path / name)
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
 def on_gpu(images: Batch) -> Batch:
     return Batch(images.x.cuda().double(), images.y.cuda().double(), images.key.cuda(), images.progress)
 
 
-def trained(choice: str, *, record: bool) -> torch.Tensor:
+def trained(choice: str, *, record: bool) -> Tensor:
     """The weights after a few steps with fresh images, keys, progress and rate each."""
     torch.manual_seed(0)
     own = ["method.pool=5"] if "cyclegan" in choice else ["selection=gumbel", "selection.patches=8"]
