@@ -67,7 +67,8 @@ def write_toy(root: Path, name: str, trees: slice) -> Path:
 
 
 def judged(images: list[Path], *, labelled: bool = True, keep: int = 2):
-    return judge_all(Painter(), ByColour(), WHOLE, images, labelled=labelled, keep=keep)  # type: ignore[arg-type]
+    versions = {"": lambda x, place: Painter()(x[None])[0], "_aligned": lambda x, place: x}
+    return judge_all(versions, ByColour(), WHOLE, images, labelled=labelled, keep=keep)  # type: ignore[arg-type]
 
 
 def test_trees_painted_into_the_sky_are_counted_by_hand(tmp_path: Path):
@@ -80,6 +81,9 @@ def test_trees_painted_into_the_sky_are_counted_by_hand(tmp_path: Path):
     assert float(confusion.loss(output)[1]) == 0
     assert float(confusion.hallucination(source)[1]) == 0
     assert confusion.accuracy(source) == 1
+    # what changes nothing is the source again
+    torch.testing.assert_close(counts["output_aligned"].matrix(), source)
+    assert confusion.accuracy(counts["agreement_aligned"].matrix()) == 1
     # agreement looks at the void too, as it knows no labels
     assert confusion.accuracy(counts["agreement"].matrix()) == pytest.approx(1 - (48 + 64) * 16 / (2 * 64 * 64))
 
@@ -94,7 +98,7 @@ def test_the_worst_images_come_first_with_their_invented_pixels(tmp_path: Path):
 
 def test_without_labels_only_agreement_is_known(tmp_path: Path):
     counts, worst = judged([write_toy(tmp_path, "a", slice(48, 64))], labelled=False)
-    assert set(counts) == {"agreement"}
+    assert set(counts) == {"agreement", "agreement_aligned"}
     assert worst[0].invented.mean() == pytest.approx(48 / 64 / 4)
 
 
@@ -149,11 +153,13 @@ def test_a_run_is_judged_into_its_own_folder(judge: tuple[Path, Path], tmp_path:
     metrics, protocol = load_metrics(run)
     assert metrics == {"kid": 1.0, **headline}
     names = {f"content_{name}" for name in ("accuracy", "miou", "hallucination_vegetation", "loss_vegetation")}
-    assert set(headline) == names | {f"{name}_source" for name in names} | {"content_agreement"}
+    beside = {f"{name}_{what}" for name in [*names, "content_agreement"] for what in ("transfer", "aligned")}
+    assert set(headline) == names | {f"{name}_source" for name in names} | {"content_agreement"} | beside
     assert protocol["content"]["n"] == 2
     assert "data.load, 40 pixels" in protocol["content"]["frames"]
     detail = json.loads((run / "content.json").read_text())["scores"]
-    assert set(detail) == {"output", "source", "agreement"}
+    parts = {f"{kind}{suffix}" for kind in ("output", "agreement") for suffix in ("", "_transfer", "_aligned")}
+    assert set(detail) == {*parts, "source"}
     assert set(detail["output"]["hallucination"]) == set(load_segmenter(segmenter, torch.device("cpu")).table.names)
     assert read_image(run / "content.png").shape[1] > 1000
     assert content(configured(run, segmenter)) == headline  # a second time replaces the first
@@ -169,7 +175,8 @@ def test_frames_without_class_maps_give_agreement(judge: tuple[Path, Path], tmp_
     run = translator(tmp_path / "run", "data=folders", f"data.root={tmp_path}/frames", "data.size=32", "data.load=32")
     headline = content(configured(run, segmenter))
     # a class that the judge sees nowhere has no share that could be lost
-    possible = {f"content_agreement{name}" for name in ("", "_hallucination_vegetation", "_loss_vegetation")}
+    kinds = ("", "_hallucination_vegetation", "_loss_vegetation")
+    possible = {f"content_agreement{kind}{what}" for kind in kinds for what in ("", "_transfer", "_aligned")}
     assert {"content_agreement"} <= set(headline) <= possible
     assert 0 <= headline["content_agreement"] <= 1
 

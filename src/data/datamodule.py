@@ -1,7 +1,6 @@
 """The data of a run under Lightning: streams unpaired batches, resumes at any sample, lists the validation frames."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -10,18 +9,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
 from src.data.ignore import ignore_masks
-from src.data.images import read_image
 from src.data.layouts import Domains
 from src.data.resumable import ResumableData
 from src.data.sixteen_bits import WHITE, demand_white
-from src.data.transforms import Fit, Transforms, to_tensor
+from src.data.transforms import Fit, Transforms
 from src.data.unpaired import UnpairedImages
-from src.networks.colour import Colours, colours_of
+from src.data.untrained import Untrained
 from src.system.errors import UserError
 from src.system.ranks import shared_failure
-
-COLOURS = 256
-"""Frames of a domain that its colour statistics are taken from."""
 
 
 class UnpairedData(ResumableData):
@@ -87,6 +82,7 @@ class UnpairedData(ResumableData):
         for domain, masks in self.masks.items():
             rank_zero_only(masks.announce)(masks.demand_fit(self.domains.of(domain)))
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
+        self.untrained = Untrained(self.domains.x_train, self.domains.y_train, self.transforms, white)
         self.cache = FrameCache(Path(cache), self.transforms, white) if cache else None
         self.images = UnpairedImages(
             self.domains,
@@ -104,18 +100,6 @@ class UnpairedData(ResumableData):
         if self.cache is not None:
             with shared_failure():
                 self.cache.prepare([*self.domains.x_train, *self.domains.y_train])
-
-    @cached_property
-    def colours(self) -> tuple[Colours, Colours]:
-        """Of the training frames of x and of y at their loading size, of at most COLOURS of each, evenly spaced."""
-        return self._colours(self.domains.x_train), self._colours(self.domains.y_train)
-
-    def _colours(self, files: Sequence[Path]) -> Colours:
-        with ThreadPoolExecutor() as pool:
-            frames = pool.map(
-                lambda path: self.transforms.to_size(read_image(path, self.white)), spaced(files, COLOURS)
-            )
-            return colours_of(to_tensor(frame) for frame in frames)
 
     @cached_property
     def files(self) -> str:
@@ -146,14 +130,3 @@ class UnpairedData(ResumableData):
         return fingerprint(
             [*domains.x_train, *domains.y_train], read=[*domains.x_val, *domains.y_val, *self._mask_files]
         )
-
-
-def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:
-    """At most `limit` files, evenly spaced; a float up to 1.0 is a share, as for Lightning's limits.
-
-    Raises UserError if nothing is left.
-    """
-    wanted = round(limit * len(files)) if isinstance(limit, float) else min(limit, len(files))
-    if wanted < 1:
-        raise UserError(f"trainer.limit_val_batches={limit} leaves no validation image; use 2 or more")
-    return [files[index * len(files) // wanted] for index in range(wanted)]

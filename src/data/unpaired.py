@@ -20,6 +20,7 @@ from src.data.images import Pixels, read_image
 from src.data.layouts import Domains
 from src.data.sixteen_bits import WHITE
 from src.data.transforms import Transforms
+from src.system.errors import UserError
 
 T = TypeVar("T")
 
@@ -159,3 +160,14 @@ def in_random_order(things: Sequence[T], count: int, seed: int, domain: int) -> 
 @lru_cache(maxsize=8)
 def _order(length: int, seed: int, domain: int, pass_number: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, pass_number, domain]).permutation(length)
+
+
+def spaced(files: Sequence[Path], limit: int | float) -> list[Path]:
+    """At most `limit` files, evenly spaced; a float up to 1.0 is a share, as for Lightning's limits.
+
+    Raises UserError if nothing is left.
+    """
+    wanted = round(limit * len(files)) if isinstance(limit, float) else min(limit, len(files))
+    if wanted < 1:
+        raise UserError(f"trainer.limit_val_batches={limit} leaves no validation image; use 2 or more")
+    return [files[index * len(files) // wanted] for index in range(wanted)]

@@ -2,12 +2,12 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heappushpop
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from src.config import schema
@@ -18,6 +18,7 @@ from src.data.labelled import expected_frame, labels_of, usable_frames
 from src.data.labels import IGNORE
 from src.data.sixteen_bits import WHITE, white_of
 from src.data.transforms import Transforms, to_pixels, transforms_of
+from src.data.untrained import Untrained
 from src.downstream import confusion, outlines
 from src.downstream.confusion import Confusion
 from src.downstream.data import read_labelled
@@ -31,6 +32,8 @@ from src.system.files import sha256, write
 from src.translation.any_size import translate_images
 
 PREFIX = "content_"
+Version = Callable[[Tensor, int], Tensor]
+"""From a source frame [3, H, W] in [-1, 1] and its place in the set to what is judged."""
 
 
 def content(config: schema.ContentConfig) -> dict[str, float]:
@@ -48,14 +51,19 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     where = device(config.accelerator)
     judge = load_segmenter(Path(config.judge), where)
     network = load_translator(folder, average=config.average).to(where)
-    transforms = transforms_of(saved.get("data"))
+    transforms, white = transforms_of(saved.get("data")), white_of(saved.get("data"))
+    untrained = Untrained(listed.x_train, listed.y_train, transforms, white)
     labelled = _is_labelled(images)
     if labelled:
         frames = usable_frames(labels_of(images))
         label_tables.demand_own(frames, judge.table, "data", "name a judge of that table, or convert them")
         images = [frame.image for frame in frames]
-    white = white_of(saved.get("data"))
-    counts, worst = judge_all(network, judge, transforms, images, labelled=labelled, keep=config.worst, white=white)
+    versions: dict[str, Version] = {
+        "": lambda x, place: translate_images(network, x.to(where)[None])[0],
+        "_transfer": untrained.transferred,
+        "_aligned": lambda x, place: untrained.aligned(x),
+    }
+    counts, worst = judge_all(versions, judge, transforms, images, labelled=labelled, keep=config.worst, white=white)
 
     scores = {name: _described(each.matrix(), judge.table.names) for name, each in counts.items()}
     headline = _headline(scores, judge.table.watched)
@@ -81,7 +89,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
 
 @torch.no_grad()
 def judge_all(
-    network: nn.Module,
+    versions: Mapping[str, Version],
     judge: TrainedSegmenter,
     transforms: Transforms,
     images: Sequence[Path],
@@ -93,7 +101,7 @@ def judge_all(
     """Confusion matrices of the judge's predictions, and the images in which G invents most of the watched class.
 
     Args:
-        network: G.
+        versions: by suffix: "" is G, which must be there; others have learnt nothing.
         judge: of real images.
         transforms: of G's run.
         images: x; all of them have class maps, if they are `labelled`.
@@ -102,26 +110,32 @@ def judge_all(
         white: see read_image.
 
     Returns, by name, "output" (prediction on G(x) against x's labels) and "source" (prediction on x against them),
-    both only if there are labels, and "agreement" (prediction on G(x) against that on x).
+    both only if there are labels, and "agreement" (prediction on G(x) against that on x); likewise "output_transfer"
+    and so on for the other versions.
     """
-    names = ("output", "source", "agreement") if labelled else ("agreement",)
+    kinds = ("output", "agreement") if labelled else ("agreement",)
+    names = [*(f"{kind}{suffix}" for kind in kinds for suffix in versions), *(("source",) if labelled else ())]
     counts = {name: Confusion(len(judge.table)) for name in names}
     watched = judge.table.names.index(judge.table.watched)
     worst: list[tuple[float, int, outlines.Case]] = []
-    place = next(network.parameters()).device
     for number, path in enumerate(tqdm(images, desc="judging", unit="image", file=sys.stderr, leave=False)):
         x = transforms.validation(read_image(path, white))
-        source, output = to_pixels(x), to_pixels(translate_images(network, x.to(place)[None])[0])
+        made = {suffix: to_pixels(version(x, number)) for suffix, version in versions.items()}
+        source, output = to_pixels(x), made[""]
         shape = (source.shape[0], source.shape[1])
         labels: Tensor | None = None
         if labelled:
             labels = torch.from_numpy(read_labelled(labels_of([path])[0], judge.table)[1])
             shape = (labels.shape[0], labels.shape[1])
-        on_source, on_output = judge.predict(source, shape), judge.predict(output, shape)
-        counts["agreement"].add(on_output, on_source)
+        on_source = judge.predict(source, shape)
+        on = {suffix: judge.predict(pixels, shape) for suffix, pixels in made.items()}
+        for suffix, predicted in on.items():
+            counts[f"agreement{suffix}"].add(predicted, on_source)
+            if labels is not None:
+                counts[f"output{suffix}"].add(predicted, labels)
         if labels is not None:
             counts["source"].add(on_source, labels)
-            counts["output"].add(on_output, labels)
+        on_output = on[""]
         reference = on_source if labels is None else labels
         invented = (on_output == watched) & (reference != watched) & (reference != IGNORE)
         case = outlines.Case(path.stem, source, output, reference.numpy(), on_output.numpy(), invented.numpy())
@@ -145,29 +159,26 @@ def _described(matrix_KK: Tensor, names: list[str]) -> dict[str, object]:
 
 
 def _headline(scores: dict[str, dict[str, object]], watched: str) -> dict[str, float]:
-    """What a table shows: `content_accuracy`, ..., each with its `_source` beside it, and `content_agreement`.
+    """What a table shows: `content_accuracy`, ..., and `content_agreement`, with those of the references beside them.
 
     Without labels also what is invented and lost against the prediction on the source.
     """
     found: dict[str, float] = {}
     slug = watched.replace(" ", "-")
-    for part, suffix in (("output", ""), ("source", "_source")):
-        if part not in scores:
-            continue
-        for name in ("accuracy", "miou", "hallucination", "loss"):
-            value, key = scores[part][name], f"{PREFIX}{name}{suffix}"
+    labelled = "source" in scores
+    for part, described in scores.items():
+        kind, _, suffix = part.partition("_")
+        suffix = f"_{suffix}" if suffix else "_source" if kind == "source" else ""
+        prefix = f"{PREFIX}agreement" if kind == "agreement" else PREFIX.removesuffix("_")
+        names: tuple[str, ...] = ("accuracy", "miou", "hallucination", "loss")
+        if kind == "agreement":
+            names = ("accuracy",) if labelled else ("accuracy", "hallucination", "loss")
+        for name in names:
+            value, key = described[name], "" if (kind, name) == ("agreement", "accuracy") else f"_{name}"
             if isinstance(value, dict):
-                value, key = value[watched], f"{PREFIX}{name}_{slug}{suffix}"
+                value, key = value[watched], f"{key}_{slug}"
             if isinstance(value, float):
-                found[key] = value
-    agreement = scores["agreement"]["accuracy"]
-    assert isinstance(agreement, float)
-    found[f"{PREFIX}agreement"] = agreement
-    for name in () if "output" in scores else ("hallucination", "loss"):
-        by_class = scores["agreement"][name]
-        assert isinstance(by_class, dict)
-        if by_class[watched] is not None:
-            found[f"{PREFIX}agreement_{name}_{slug}"] = by_class[watched]
+                found[f"{prefix}{key}{suffix}"] = value
     return found
 
 

@@ -36,7 +36,7 @@ def method_for(config: DictConfig, data: UnpairedData, initial: InitialWeights, 
     if new and config.get("init_from") is not None:
         say(initial.take(method, Path(config.init_from)))
     if new and _aligns(method):
-        method.fit_colours(*data.colours)
+        method.fit_colours(*data.untrained.colours)
     _demand_room(method, data.transforms.height, data.transforms.width)
     if config.compile:
         _compile(method)

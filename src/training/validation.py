@@ -11,18 +11,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from src.data.colour_transfer import transfer_colours
-from src.data.datamodule import UnpairedData, spaced
+from src.data.datamodule import UnpairedData
 from src.data.images import Pixels, demand_apart, read_image, reading, write_image
 from src.data.scored_masks import ScoredMasks
 from src.data.transforms import to_pixels, to_tensor
-from src.data.unpaired import in_random_order
+from src.data.unpaired import spaced
 from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.image_set import ImageSet, to_bytes
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import Scores
 from src.metrics.sharpness import laplacian_deviation
-from src.networks.colour import ColourAlignment
 from src.system.errors import UserError
 from src.system.ranks import from_first, rank, ranks, share, shared_failure, to_first
 from src.translation.any_size import translate_images
@@ -178,21 +176,10 @@ class Validation:
             return self.transforms.validation(read_image(path, self.white))
 
     def _aligned(self, path: Path) -> Tensor:
-        with torch.no_grad():
-            aligned: Tensor = self._alignment(self._read(path))
-            return aligned
-
-    @cached_property
-    def _alignment(self) -> ColourAlignment:
-        alignment = ColourAlignment()
-        alignment.fit(*self.data.colours)
-        return alignment
+        return self.data.untrained.aligned(self._read(path))
 
     def _transferred(self, path: Path) -> Tensor:
-        like = in_random_order(self.data.domains.y_train, self.x_files.index(path), 0, 1)
-        with shared_failure():
-            colours = self.transforms.to_size(read_image(like, self.white))
-        return to_tensor(transfer_colours(to_pixels(self._read(path)), colours))
+        return self.data.untrained.transferred(self._read(path), self.x_files.index(path))
 
     def _real(self, where: torch.device) -> ImageSet:
         return self._gather("real", self.y_files, where)

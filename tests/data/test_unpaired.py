@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from src.config.build import build
-from src.data.datamodule import UnpairedData, spaced
+from src.data.datamodule import UnpairedData
 from src.data.layouts import Domains
 from src.data.transforms import Transforms
-from src.data.unpaired import Draws, UnpairedImages, sample_key
+from src.data.unpaired import Draws, UnpairedImages, sample_key, spaced
 from src.system.errors import UserError
 from tests.conftest import config
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.data.datamodule import spaced
 from src.data.images import Pixels, find_images, read_image
 from src.data.transforms import resize
+from src.data.unpaired import spaced
 from src.runs.folder import IMAGES
 from src.system.errors import UserError
 from src.tables.table.collect import Run

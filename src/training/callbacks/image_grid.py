@@ -7,9 +7,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from src.data.datamodule import spaced
 from src.data.images import write_image
-from src.data.unpaired import sample_key
+from src.data.unpaired import sample_key, spaced
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import panel
 from src.training.translation import Translation

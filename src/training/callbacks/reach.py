@@ -7,8 +7,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from src.data.datamodule import spaced
-from src.data.unpaired import sample_key
+from src.data.unpaired import sample_key, spaced
 from src.training.translation import Translation
 from src.training.validation import Validation, as_input
 
