@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults bench check format clean
+.PHONY: help install demo test faults bench verify-gpu check format clean
 
 help:  ## list these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(READY)  ## create .venv with the exact versions of constraints.txt
 
@@ -32,6 +32,9 @@ bench: $(READY)  ## time a step, the data and a translation (an hour on two core
 	$(BIN)/python benchmarks/growth.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/data.py
 	OMP_NUM_THREADS=2 $(BIN)/python benchmarks/translate.py
+
+verify-gpu: $(READY)  ## say of trainer=gpu, a verdict a line, what only a GPU can show (about ten minutes)
+	$(BIN)/python benchmarks/verify_gpu.py
 
 check: $(READY)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
