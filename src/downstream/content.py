@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from heapq import heappushpop
 from pathlib import Path
 
 import torch
@@ -126,12 +125,8 @@ def judge_all(
         invented = (on_output == watched) & (reference != watched) & (reference != IGNORE)
         case = outlines.Case(path.stem, source, output, reference.numpy(), on_output.numpy(), invented.numpy())
         entry = (float(invented.float().mean()), -number, case)
-        if len(worst) < keep:
-            worst.append(entry)
-            worst.sort(key=lambda item: item[:2])
-        elif keep and entry[:2] > worst[0][:2]:
-            heappushpop(worst, entry)
-    return counts, [case for *_, case in sorted(worst, key=lambda item: item[:2], reverse=True)]
+        worst = sorted([*worst, entry], key=lambda item: item[:2], reverse=True)[:keep]
+    return counts, [case for *_, case in worst]
 
 
 def _described(matrix_KK: Tensor, names: list[str]) -> dict[str, object]:
