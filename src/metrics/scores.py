@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from src.metrics.cache import FeatureCache, content_key
+from src.metrics.cache import FeatureCache, content_key, kept
 from src.metrics.extractor import Extractor
 from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet, embed, square, to_bytes
 from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions, kid_error
-from src.metrics.score_cache import kept
 from src.metrics.sharpness import SHARPNESS, laplacian_deviation, sharpness
 from src.metrics.swd_scores import swd_scores
 from src.system.errors import UserError
