@@ -10,8 +10,15 @@ import numpy as np
 
 from src.data.images import LARGEST, Pixels
 from src.system.errors import UserError
-from src.translation.video.pyav import av
 from src.translation.video.whole import lacks_its_end
+
+try:
+    import av as _av
+except ImportError:
+    _av = None  # type: ignore[assignment]
+
+av: Any = _av
+"""PyAV; None without the extra `video`."""
 
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
 """What a file may be, whatever it is called: no playlist, which would lead to other files or into the network."""
