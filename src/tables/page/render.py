@@ -2,8 +2,7 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,22 +15,13 @@ from src.tables.page.charts import key, uri
 from src.tables.page.commands import commands
 from src.tables.page.curves import curves
 from src.tables.page.frames import Frame, frames
-from src.tables.page.pictures import BUDGET, Picture, encoded
+from src.tables.page.pictures import BUDGET, encoded
 from src.tables.table import figure, protocol, text
 from src.tables.table.collect import Collection, Run
 from src.tables.table.rows import BASE
 from src.tables.table.table import REFERENCES, Table
 
 HERE = Path(__file__).resolve().parent
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A frame on the page: its name, its source, and the output of each row by label; None where it did not fit."""
-
-    name: str
-    source: Picture | None
-    outputs: Mapping[str, Picture | None]
 
 
 def render(table: Table, collection: Collection) -> bytes:
@@ -69,7 +59,7 @@ def render(table: Table, collection: Collection) -> bytes:
         keys=[(row.label, uri(key(number))) for number, row in enumerate(table.rows)],
         stands={label: f"seed {run.seed}" for label, run in shown.items()},
         groups=groups,
-        frames=list(_compared(found, each)),
+        frames=[Frame(one.name, next(each), {label: next(each) for label in one.outputs}) for one in found],
         panels=dict(zip(panels, each, strict=False)),
         worst=dict(zip(worst, each, strict=False)),
         missing={"frames": no_frames, "panels": no_panels, "worst": no_worst, "curves": no_curves},
@@ -88,12 +78,6 @@ def _cells(table: Table, label: str) -> Iterator[tuple[str, bool]]:
     for column in table.columns:
         test = table.test(label, column)
         yield text.cell(table, label, column), test is not None and test.better
-
-
-def _compared(found: Sequence[Frame], each: Iterator[Picture | None]) -> Iterator[Compared]:
-    for frame in found:
-        source = next(each)
-        yield Compared(frame.name, source, {label: next(each) for label in frame.outputs})
 
 
 def _pictures(rows: Mapping[str, Run], where: Callable[[Run], Path], what: str) -> tuple[dict[str, Pixels], list[str]]:
