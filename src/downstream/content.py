@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -145,24 +146,19 @@ def _headline(scores: dict[str, dict[str, object]], watched: str) -> dict[str, f
     Without labels also what is invented and lost against the prediction on the source.
     """
     found: dict[str, float] = {}
-    slug = watched.replace(" ", "-")
+
+    def add(key: str, value: Any, suffix: str = "") -> None:
+        if isinstance(value, dict):
+            key, value = f"{key}_{watched.replace(' ', '-')}", value[watched]
+        if value is not None:
+            found[f"{PREFIX}{key}{suffix}"] = value
+
     for part, suffix in (("output", ""), ("source", "_source")):
-        if part not in scores:
-            continue
-        for name in ("accuracy", "miou", "hallucination", "loss"):
-            value, key = scores[part][name], f"{PREFIX}{name}{suffix}"
-            if isinstance(value, dict):
-                value, key = value[watched], f"{PREFIX}{name}_{slug}{suffix}"
-            if isinstance(value, float):
-                found[key] = value
-    agreement = scores["agreement"]["accuracy"]
-    assert isinstance(agreement, float)
-    found[f"{PREFIX}agreement"] = agreement
+        for name in ("accuracy", "miou", "hallucination", "loss") if part in scores else ():
+            add(name, scores[part][name], suffix)
+    add("agreement", scores["agreement"]["accuracy"])
     for name in () if "output" in scores else ("hallucination", "loss"):
-        by_class = scores["agreement"][name]
-        assert isinstance(by_class, dict)
-        if by_class[watched] is not None:
-            found[f"{PREFIX}agreement_{name}_{slug}"] = by_class[watched]
+        add(f"agreement_{name}", scores["agreement"][name])
     return found
 
 
