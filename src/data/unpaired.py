@@ -6,6 +6,7 @@ and other numbers of ranks all see the same images, crops, flips and patches.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import NotRequired, TypedDict, TypeVar
@@ -41,40 +42,31 @@ class Sample(TypedDict):
     ignored_y: NotRequired[Tensor]
 
 
+@dataclass(eq=False)
 class UnpairedImages(Dataset[Sample]):
     """Sample (epoch, index) of an endless, seeded sequence over two sets of images.
 
     Each domain is gone through in a fresh random order, each image once, before the next order begins, over
     the borders of epochs; the orders of the two domains are independent.
 
-    Args:
+    Attributes:
         domains: the files.
         transforms: brings a frame to size.
         samples: draws an epoch.
         seed: of the run.
         cache: holds the frames decoded and brought to size; None decodes them anew each time.
         white: see read_image; the cache has its own.
-        masks: of ignored pixels, by domain, x or y; None ignores nothing.
+        masks: of ignored pixels, by domain, x or y.
     """
 
-    def __init__(
-        self,
-        domains: Domains,
-        transforms: Transforms,
-        *,
-        samples: int,
-        seed: int,
-        cache: Callable[[Path], Pixels] | None = None,
-        white: int = WHITE,
-        masks: Mapping[str, IgnoreMasks] | None = None,
-    ) -> None:
-        self.domains = domains
-        self.transforms = transforms
-        self.samples = samples
-        self.seed = seed
-        self.cache = cache
-        self.white = white
-        self.masks = masks or {}
+    domains: Domains
+    transforms: Transforms
+    _: KW_ONLY
+    samples: int
+    seed: int
+    cache: Callable[[Path], Pixels] | None = None
+    white: int = WHITE
+    masks: Mapping[str, IgnoreMasks] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Draws an epoch."""
@@ -110,12 +102,13 @@ class UnpairedImages(Dataset[Sample]):
         return self.masks[domain].along(path, frame) if domain in self.masks else frame
 
 
+@dataclass(eq=False)
 class Draws(Sampler[Draw]):
     """One rank's draws of an epoch in order, from `start` on; Lightning calls `set_epoch`.
 
     Rank r of w takes every w-th draw: the ranks' batches together are the batch one process would take.
 
-    Args:
+    Attributes:
         samples: draws an epoch, over all ranks.
         epoch: to begin with.
         start: draws of that epoch that are done, over all ranks.
@@ -123,12 +116,12 @@ class Draws(Sampler[Draw]):
         ranks: number of processes.
     """
 
-    def __init__(self, samples: int, *, epoch: int, start: int, rank: int = 0, ranks: int = 1) -> None:
-        self.samples = samples
-        self.epoch = epoch
-        self.start = start
-        self.rank = rank
-        self.ranks = ranks
+    samples: int
+    _: KW_ONLY
+    epoch: int
+    start: int
+    rank: int = 0
+    ranks: int = 1
 
     def set_epoch(self, epoch: int) -> None:
         """Go to the start of another epoch; the same epoch keeps its place."""

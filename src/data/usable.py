@@ -39,13 +39,9 @@ def usable(pairs: Mapping[Path, Path | None]) -> tuple[set[Path], tuple[Skipped,
     Raises UserError if more of them than TOLERATED, and than FEW, cannot be used.
     """
     with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(_fault, pairs, pairs.values())
         # a small set is done before a bar would be seen
-        bar = tqdm(total=len(pairs), desc="checking frames", unit="frame", leave=False, delay=2)
-        with bar:
-            reasons = []
-            for reason in pool.map(_fault, pairs, pairs.values()):
-                reasons.append(reason)
-                bar.update()
+        reasons = list(tqdm(found, total=len(pairs), desc="checking frames", unit="frame", leave=False, delay=2))
     skipped = tuple(Skipped(image, reason) for image, reason in zip(pairs, reasons, strict=True) if reason)
     if len(skipped) > max(TOLERATED * len(pairs), min(FEW, len(pairs) // 4)):
         raise UserError(

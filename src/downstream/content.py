@@ -3,8 +3,8 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from heapq import heappushpop
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -140,12 +140,8 @@ def judge_all(
         invented = (on_output == watched) & (reference != watched) & (reference != IGNORE)
         case = outlines.Case(path.stem, source, output, reference.numpy(), on_output.numpy(), invented.numpy())
         entry = (float(invented.float().mean()), -number, case)
-        if len(worst) < keep:
-            worst.append(entry)
-            worst.sort(key=lambda item: item[:2])
-        elif keep and entry[:2] > worst[0][:2]:
-            heappushpop(worst, entry)
-    return counts, [case for *_, case in sorted(worst, key=lambda item: item[:2], reverse=True)]
+        worst = sorted([*worst, entry], key=lambda item: item[:2], reverse=True)[:keep]
+    return counts, [case for *_, case in worst]
 
 
 def _described(matrix_KK: Tensor, names: list[str]) -> dict[str, object]:
@@ -164,21 +160,23 @@ def _headline(scores: dict[str, dict[str, object]], watched: str) -> dict[str, f
     Without labels also what is invented and lost against the prediction on the source.
     """
     found: dict[str, float] = {}
-    slug = watched.replace(" ", "-")
-    labelled = "source" in scores
+
+    def add(key: str, value: Any, suffix: str) -> None:
+        if isinstance(value, dict):
+            key, value = f"{key}_{watched.replace(' ', '-')}", value[watched]
+        if value is not None:
+            found[f"{PREFIX}{key}{suffix}"] = value
+
     for part, described in scores.items():
-        kind, _, suffix = part.partition("_")
-        suffix = f"_{suffix}" if suffix else "_source" if kind == "source" else ""
-        prefix = f"{PREFIX}agreement" if kind == "agreement" else PREFIX.removesuffix("_")
-        names: tuple[str, ...] = ("accuracy", "miou", "hallucination", "loss")
-        if kind == "agreement":
-            names = ("accuracy",) if labelled else ("accuracy", "hallucination", "loss")
-        for name in names:
-            value, key = described[name], "" if (kind, name) == ("agreement", "accuracy") else f"_{name}"
-            if isinstance(value, dict):
-                value, key = value[watched], f"{key}_{slug}"
-            if isinstance(value, float):
-                found[f"{prefix}{key}{suffix}"] = value
+        kind, _, reference = part.partition("_")
+        suffix = f"_{reference}" if reference else "_source" if kind == "source" else ""
+        if kind != "agreement":
+            for name in ("accuracy", "miou", "hallucination", "loss"):
+                add(name, described[name], suffix)
+            continue
+        add(kind, described["accuracy"], suffix)
+        for name in () if "source" in scores else ("hallucination", "loss"):
+            add(f"{kind}_{name}", described[name], suffix)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import TypedDict
 
@@ -31,10 +32,11 @@ class LabelledSample(TypedDict):
     labels: Tensor
 
 
+@dataclass(eq=False)
 class LabelledImages(Dataset[LabelledSample]):
     """Sample (epoch, index) of an endless, seeded sequence; every frame comes once before any comes again.
 
-    Args:
+    Attributes:
         frames: the set.
         table: reads their class maps.
         transforms: brings both to size.
@@ -43,22 +45,13 @@ class LabelledImages(Dataset[LabelledSample]):
         white: see read_image.
     """
 
-    def __init__(
-        self,
-        frames: Sequence[Frame],
-        table: LabelTable,
-        transforms: JointTransforms,
-        *,
-        samples: int,
-        seed: int,
-        white: int = WHITE,
-    ) -> None:
-        self.frames = frames
-        self.table = table
-        self.transforms = transforms
-        self.samples = samples
-        self.seed = seed
-        self.white = white
+    frames: Sequence[Frame]
+    table: LabelTable
+    transforms: JointTransforms
+    _: KW_ONLY
+    samples: int
+    seed: int
+    white: int = WHITE
 
     def __len__(self) -> int:
         """Draws an epoch."""

@@ -30,8 +30,8 @@ from src.system.errors import UserError
 from src.system.files import sha256
 from src.tables import study_table
 from src.tables.study_table import RAW, REAL, Cell, Study
-from src.translation.frames import translate
-from src.translation.labelled_set import Job, write_set
+from src.translation.frames import Job, translate
+from src.translation.labelled_set import write_set
 from src.translation.scale import Scale
 from src.translation.weights import load
 

@@ -13,8 +13,8 @@ from src.data.images import Pixels
 from src.data.labels import LabelTable
 from src.downstream.segmenter import Segmenter
 from src.downstream.transforms import JointTransforms
-from src.runs.folder import CONFIG, WEIGHTS, load_config
-from src.runs.weights import load_weights
+from src.runs.folder import WEIGHTS, load_config
+from src.runs.weights import fill, load_weights
 from src.system.errors import UserError
 from src.system.files import write
 
@@ -66,11 +66,7 @@ def load_segmenter(folder: Path, device: torch.device) -> TrainedSegmenter:
     config.segmenter.weights = None  # its own come from the folder
     table = build_table(config)
     network = build_network(config, table)
-    try:
-        network.load_state_dict(dict(load_weights(folder)))
-    except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
+    fill(network, load_weights(folder), folder)
     data = config.data
     transforms = JointTransforms(size=data.size, aspect=data.aspect, smallest_crop=data.smallest_crop)
-    return TrainedSegmenter(folder, network.eval().requires_grad_(False).to(device), table, transforms)
+    return TrainedSegmenter(folder, network.to(device), table, transforms)

@@ -1,9 +1,10 @@
-"""Features of image files on disk, by content: computed once for all jobs of a sweep and all later runs."""
+"""Kept on disk by content: features of image files, and scores of sets that every job of a sweep brings again."""
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,10 +13,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from src.metrics.extractor import Embedding
+from src.metrics.image_set import ImageSet
 from src.system.errors import UserError
 from src.system.files import sha256, write
 
 log = logging.getLogger(__name__)
+
+VERSION = 2
+"""Goes up when the same sets get other scores, or further ones: what an earlier version kept is computed again."""
 
 
 class FeatureCache:
@@ -48,7 +53,8 @@ class FeatureCache:
         if kept is not None:
             return kept
         embedding = compute()
-        _save(path, embedding)
+        tensors = {name: value.contiguous() for name, value in embedding._asdict().items() if value is not None}
+        _keep(path, save(tensors, metadata={"sha256": _digest(tensors)}), "features")
         return embedding
 
 
@@ -61,6 +67,24 @@ def content_key(paths: Iterable[Path], settings: Mapping[str, object]) -> str:
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror}); was the folder changed meanwhile?") from error
     return sha.hexdigest()
+
+
+def kept(
+    folder: Path | None,
+    images: ImageSet,
+    real: ImageSet,
+    settings: Sequence[object],
+    compute: Callable[[], dict[str, float]],
+) -> dict[str, float]:
+    """What `compute` gave for the same two sets and settings, or gives now; None as folder keeps nothing."""
+    if folder is None:
+        return compute()
+    path = folder / f"{_key(images, real, settings)}.json"
+    scores = _load_scores(path)
+    if scores is None:
+        scores = compute()
+        _keep(path, json.dumps(scores).encode(), "scores")
+    return scores
 
 
 def _load(path: Path) -> Embedding | None:
@@ -78,13 +102,11 @@ def _load(path: Path) -> Embedding | None:
     return Embedding(tensors["features"], tensors.get("logits"))
 
 
-def _save(path: Path, embedding: Embedding) -> None:
-    tensors = {name: value.contiguous() for name, value in embedding._asdict().items() if value is not None}
-    content = save(tensors, metadata={"sha256": _digest(tensors)})
+def _keep(path: Path, content: bytes, what: str) -> None:
     try:
         write(path, content)
     except OSError as error:
-        log.warning(f"{path}: cannot be kept ({error.strerror}); the next job computes these features again")
+        log.warning(f"{path}: cannot be kept ({error.strerror}); the next job computes these {what} again")
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
@@ -93,3 +115,26 @@ def _digest(tensors: dict[str, Tensor]) -> str:
         sha.update(f"{name} {tuple(tensors[name].shape)}\n".encode())
         sha.update(tensors[name].numpy().tobytes())
     return sha.hexdigest()
+
+
+def _key(images: ImageSet, real: ImageSet, settings: Sequence[object]) -> str:
+    sha = hashlib.sha256(json.dumps([*settings, VERSION, torch.__version__]).encode())
+    for part in (images, real):
+        for tensor in (part.squares, part.features, part.logits, part.sharpness):
+            if tensor is not None:
+                sha.update(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
+                sha.update(tensor.numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _load_scores(path: Path) -> dict[str, float] | None:
+    if not path.is_file():
+        return None
+    try:
+        scores = {str(name): float(value) for name, value in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        scores = {}
+    if not scores or not all(map(math.isfinite, scores.values())):
+        log.warning(f"{path}: damaged; its scores are computed again")
+        return None
+    return scores

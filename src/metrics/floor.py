@@ -15,6 +15,7 @@ from math import log2, sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 
+import numpy as np
 import torch
 
 from src.metrics.image_set import ImageSet
@@ -97,13 +98,8 @@ def linear(sizes: Sequence[int], values: Sequence[float], count: float, power: f
     """What a + b n^-power gives at n = count, fitted to values at sizes; those of larger sizes weigh more."""
     if len(sizes) == 1:
         return values[0]
-    inverse = [math.pow(size, -power) for size in sizes]
-    total = sum(sizes)
-    centre = sum(size * x for size, x in zip(sizes, inverse, strict=True)) / total
-    mean = sum(size * value for size, value in zip(sizes, values, strict=True)) / total
-    above = sum(size * (x - centre) * value for size, x, value in zip(sizes, inverse, values, strict=True))
-    slope = above / sum(size * (x - centre) ** 2 for size, x in zip(sizes, inverse, strict=True))
-    return mean + slope * (math.pow(count, -power) - centre)
+    slope, limit = np.polyfit(np.power(sizes, -power), values, 1, w=np.sqrt(sizes))
+    return float(limit + slope * math.pow(count, -power))
 
 
 def geometric(sizes: Sequence[int], values: Sequence[float], count: float) -> float:

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from src.metrics.cache import FeatureCache, content_key
-from src.metrics.extractor import Embedding, Extractor
+from src.metrics.cache import FeatureCache, content_key, kept
+from src.metrics.extractor import Extractor
 from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet, embed, square, to_bytes
 from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions, kid_error
-from src.metrics.score_cache import kept
 from src.metrics.sharpness import SHARPNESS, laplacian_deviation, sharpness
 from src.metrics.swd_scores import swd_scores
 from src.system.errors import UserError
@@ -113,12 +112,13 @@ class Scores:
                 deviations.append(laplacian_deviation(whole).cpu())
                 yield whole if self.own_size else small
 
+        compute = partial(embed, stream(), self.extractor, self.batch_size, where)
         if count < 2:
             raise UserError(f"scores need at least 2 images a set, got {count}; add images")
         if key is None:
-            embedding = self._embed(stream(), where)
+            embedding = compute()
         else:
-            embedding = self.cache(key, lambda: self._embed(stream(), where))
+            embedding = self.cache(key, compute)
             if not squares:  # the features were there, so nothing has been read yet
                 deque(stream(), maxlen=0)
         logits = None if embedding.logits is None else join(embedding.logits, count, where)
@@ -194,17 +194,15 @@ class Scores:
             protocol["is"] = f"mean (*_std: deviation) of {splits(n_fake)} splits, n = {n_fake}"
         return protocol
 
-    def _embed(self, images: Iterable[Tensor], where: torch.device) -> Embedding:
-        return embed(images, self.extractor, self.batch_size, where)
-
     def _all(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
         few = self._few(len(images), len(real))
         if few and not self._warned:
             log.warning(f"fid{self.extractor.suffix}: {few}")
             self._warned = True
+        fid = frechet_distance(images.features.to(where), real.features.to(where))
         return (
             self._kid(images, real)
-            | self._fid(images, real, where)
+            | {f"fid{self.extractor.suffix}": fid}
             | self._is(images)
             | swd_scores(images.squares, real.squares, self.seeds, where)
             | sharpness(images.sharpness, real.sharpness)
@@ -218,10 +216,6 @@ class Scores:
         if min(len(images), len(real)) >= 3:
             values[f"{name}_error"] = kid_error(images.features, real.features)
         return values
-
-    def _fid(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
-        distance = frechet_distance(images.features.to(where), real.features.to(where))
-        return {f"fid{self.extractor.suffix}": distance}
 
     def _is(self, images: ImageSet) -> dict[str, float]:
         if images.logits is None:

@@ -114,6 +114,5 @@ def _written(folder: Path, config: dict[str, object]) -> Iterator[str]:
     """Names that a run may leave at the top of its folder."""
     yield from ALL
     yield from (path.name for path in folder.glob(".*.part"))
-    metrics = config.get("metrics")
-    if isinstance(metrics, dict) and isinstance(metrics.get("per_image"), str):
-        yield Path(metrics["per_image"]).parts[0]
+    if isinstance(per_image := config.get("metrics.per_image"), str):
+        yield Path(per_image).parts[0]

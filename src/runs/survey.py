@@ -114,18 +114,29 @@ def is_running(folder: Path) -> bool:
 
 
 def config_of(folder: Path) -> dict[str, Any]:
-    """The configuration in a run folder; raises ValueError if it is none that src.train or src.segment wrote."""
+    """The configuration in a run folder by dotted key; raises ValueError if src.train or src.segment wrote none."""
     try:
         loaded = read_config(folder / CONFIG)
     except Exception as error:
         raise ValueError(f"{CONFIG} is missing or cannot be read") from error
-    # as written: what a stranger's references lead to is not for us to follow
-    config = OmegaConf.to_container(loaded, resolve=False) if isinstance(loaded, DictConfig) else {}
-    found = {str(key): value for key, value in config.items()} if isinstance(config, dict) else {}
+    found = flat(loaded) if isinstance(loaded, DictConfig) else {}
     packages = {"method": "src.methods.", "segmenter": "src.downstream.segmenter."}
-    if not any(_target(found, key).startswith(package) for key, package in packages.items()):
+    if not any(str(found.get(f"{key}._target_")).startswith(package) for key, package in packages.items()):
         raise ValueError(f"{CONFIG} is no run's")
     return found
+
+
+def flat(config: DictConfig) -> dict[str, Any]:
+    """Values by dotted key, lists as they are, as written: a stranger's references are not for us to follow."""
+    return dict(_leaves(OmegaConf.to_container(config, resolve=False), ""))
+
+
+def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
@@ -171,38 +182,24 @@ def _files(folder: Path) -> Iterator[os.stat_result]:
 def _variant(config: Mapping[str, Any]) -> str:
     if isinstance(config.get("variant"), str):
         return str(config["variant"])
-    segmenter = config.get("segmenter")
-    if isinstance(segmenter, dict):
-        return f"{segmenter.get('architecture', '')} {segmenter.get('encoder', '')}".strip()
-    return ""
+    return " ".join(str(config[key]) for key in ("segmenter.architecture", "segmenter.encoder") if key in config)
 
 
 def _data(config: Mapping[str, Any]) -> str:
-    train, data = config.get("train"), config.get("data")
-    if isinstance(train, dict):
-        train = train.get("images")
+    train = config.get("train", config.get("train.images"))
     if isinstance(train, str):
         return Path(train).name
-    layout = _target(data, "layout").rpartition(".")[2] if isinstance(data, dict) else ""
-    if layout != "folders" or not isinstance(data, dict):
-        return layout
-    return Path(str(data.get("root") or data["layout"].get("x", ""))).name
+    layout = str(config.get("data.layout._target_", "")).rpartition(".")[2]
+    return Path(str(config.get("data.root") or config.get("data.layout.x", ""))).name if layout == "folders" else layout
 
 
 def _planned(config: Mapping[str, Any]) -> int | None:
     """Batches of all epochs, as the data module and the trainer count them."""
-    data, trainer = config.get("data"), config.get("trainer")
-    if not isinstance(data, dict) or not isinstance(trainer, dict):
-        return None
     try:
-        ranks = int(trainer["devices"]) * int(trainer["num_nodes"])
-        whole = int(data["samples_per_epoch"]) // (int(data["batch_size"]) * ranks)
-        limit = trainer["limit_train_batches"]
-        return int(trainer["max_epochs"]) * (int(whole * limit) if isinstance(limit, float) else min(whole, int(limit)))
+        ranks = int(config["trainer.devices"]) * int(config["trainer.num_nodes"])
+        whole = int(config["data.samples_per_epoch"]) // (int(config["data.batch_size"]) * ranks)
+        limit = config["trainer.limit_train_batches"]
+        batches = int(whole * limit) if isinstance(limit, float) else min(whole, int(limit))
+        return int(config["trainer.max_epochs"]) * batches
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-
-
-def _target(config: Mapping[str, Any], key: str) -> str:
-    node = config.get(key)
-    return str(node.get("_target_", "")) if isinstance(node, dict) else ""

@@ -39,12 +39,8 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
     tensors = load_weights(folder)
     network: nn.Module = method.translator()
     prefix = AVERAGE if average else next(f"{name}." for name, part in method.named_modules() if part is network)
-    try:
-        network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
-    return network.eval().requires_grad_(False)
+    fill(network, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}, folder)
+    return network
 
 
 def load_method(folder: Path) -> Any:
@@ -52,14 +48,19 @@ def load_method(folder: Path) -> Any:
     method = build_method(load_config(folder))
     tensors = {key: value for key, value in load_weights(folder).items() if not key.startswith(AVERAGE)}
     # what is no tensor (a pool's images) serves resuming only, and is in no weights file
-    lacking = {key for key, value in method.state_dict().items() if isinstance(value, Tensor)} ^ set(tensors)
+    own = {key: value for key, value in method.state_dict().items() if not isinstance(value, Tensor)}
+    fill(method, {**own, **tensors}, folder)
+    return method
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Any], folder: Path) -> None:
+    """Put the weights of the run in `folder` into a network, for evaluation; raises UserError if they do not fit."""
     try:
-        method.load_state_dict(tensors, strict=False)
+        network.load_state_dict(dict(tensors))
     except RuntimeError as error:
-        lacking.add(str(error).splitlines()[-1].strip())
-    if lacking:
-        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({min(lacking)})")
-    return method.eval().requires_grad_(False)
+        detail = str(error).splitlines()[-1].strip()
+        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
+    network.eval().requires_grad_(False)
 
 
 def load_weights(folder: Path) -> Mapping[str, Tensor]:

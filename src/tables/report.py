@@ -24,25 +24,21 @@ def report(folders: Sequence[Path], output: Path) -> Table:
     collection = collect(folders)
     while True:
         table = tabulate(collection)
-        _write(table, output)
-        _write_files({PAGE: render(table, collection)}, output)
+        files = {
+            "table.md": as_bytes(text.markdown(table)),
+            "table.csv": as_bytes(text.rows_csv(table)),
+            "table.tex": as_bytes(text.latex(table)),
+            "runs.csv": as_bytes(text.runs_csv(table)),
+            "table.png": figure.draw(table),
+        }
+        _write(files, output)
+        _write({PAGE: render(table, collection)}, output)
         seen, collection = collection, collect(folders)
         if collection == seen:
             return table
 
 
-def _write(table: Table, output: Path) -> None:
-    files = {
-        "table.md": as_bytes(text.markdown(table)),
-        "table.csv": as_bytes(text.rows_csv(table)),
-        "table.tex": as_bytes(text.latex(table)),
-        "runs.csv": as_bytes(text.runs_csv(table)),
-        "table.png": figure.draw(table),
-    }
-    _write_files(files, output)
-
-
-def _write_files(files: Mapping[str, bytes], output: Path) -> None:
+def _write(files: Mapping[str, bytes], output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

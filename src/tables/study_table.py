@@ -6,12 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
-from scipy import stats
-
 from src.system.errors import UserError
 from src.system.files import as_bytes, write
 from src.tables.cells import csv_of, escape, markdown_table, tabular
-from src.tables.table.statistics import CONFIDENCE, Paired, paired, summary
+from src.tables.table.statistics import Paired, interval, paired, summary
 
 RAW, CUT, REAL = "raw source", "cut", "real (oracle)"
 STUDY = "study.json"
@@ -155,17 +153,14 @@ def _line(row: str, cells: Sequence[Cell]) -> Line:
     groups = [[c for c in cells if c.translator == t] for t in translators] if several else [[c] for c in cells]
     values = [fmean(cell.metrics["miou"] for cell in group) for group in groups]
     whole = summary(values)
-    mean, std, n = whole.mean, whole.std, whole.n
     names = [name for name in cells[0].metrics if all(name in cell.metrics for cell in cells)]
     means = {name: fmean(fmean(cell.metrics[name] for cell in group) for group in groups) for name in names}
-    half = None if std is None else float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / n**0.5
-    interval = None if half is None else (mean - half, mean + half)
-    return Line(row, n, "translator" if several else "seed", means, std, interval, None)
+    return Line(row, whole.n, "translator" if several else "seed", means, whole.std, interval(values), None)
 
 
 def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]) -> str:
     """Percent, the table first, then what the numbers rest on."""
-    table = markdown_table(_header(watched), _rows(lines, watched))
+    table = markdown_table(_header(watched), [_texts(line, watched) for line in lines])
     notes = [
         "mIoU ± standard deviation and its 95 % interval (Student's t) over n seeds of the segmenter or, where "
         "several translators share a row, over translators. Gap closed: (row - raw) / (real - raw), of the means, ± "
@@ -196,7 +191,9 @@ def _differences(lines: Sequence[Line]) -> str:
 
 def latex(lines: Sequence[Line], watched: str) -> str:
     """A `tabular` for booktabs."""
-    headings, *rows = ([escape(cell) for cell in row] for row in (_header(watched), *_rows(lines, watched)))
+    headings, *rows = (
+        [escape(cell) for cell in row] for row in (_header(watched), *(_texts(line, watched) for line in lines))
+    )
     return "\n".join(tabular(headings, rows)) + "\n"
 
 
@@ -221,19 +218,15 @@ def _header(watched: str) -> list[str]:
     return ["trained on", "n", "mIoU, %", "95 % interval", "gap closed", "accuracy, %", f"IoU {watched}, %"]
 
 
-def _rows(lines: Sequence[Line], watched: str) -> list[list[str]]:
-    return [_texts(line, watched) for line in lines]
-
-
 def _texts(line: Line, watched: str) -> list[str]:
     spread = "" if line.std is None else f" ± {100 * line.std:.2f}"
     error = "" if line.gap_error is None else f" ± {line.gap_error:.2f}"
-    interval = "-" if line.interval is None else f"[{100 * line.interval[0]:.2f}, {100 * line.interval[1]:.2f}]"
+    ends = "-" if line.interval is None else f"[{100 * line.interval[0]:.2f}, {100 * line.interval[1]:.2f}]"
     return [
         line.row,
         f"{line.n} {line.unit}{'s' if line.n > 1 else ''}",
         f"{100 * line.means['miou']:.2f}{spread}",
-        interval,
+        ends,
         "-" if line.gap_closed is None else f"{line.gap_closed:.2f}{error}",
         f"{100 * line.means['accuracy']:.2f}",
         f"{100 * line.means[f'iou/{watched}']:.2f}" if f"iou/{watched}" in line.means else "-",

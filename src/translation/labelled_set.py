@@ -18,11 +18,9 @@ from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usab
 from src.runs.folder import load_config
 from src.system.errors import UserError, did_you_mean
 from src.system.files import sha256, write
+from src.translation.frames import Job
 
 T = TypeVar("T")
-
-Job = tuple[Path, Path]
-"""A source image and the file that it becomes."""
 
 
 def source_frames(data: DictConfig | None, split: str, run: Path | None = None) -> list[Frame]:
@@ -82,7 +80,8 @@ def write_set(
                 target = output / _below(companion, frame)
                 if not target.is_file() or sha256(target) != sha256(companion):
                     _place(companion, target)
-        written = [path for frame in frames for path in (images[frame], *_companions(frame, output))]
+        placed = {frame: [output / _below(one, frame) for one in frame.companions] for frame in frames}
+        written = [path for frame in frames for path in (images[frame], *placed[frame])]
         files = {path.relative_to(output).as_posix(): sha256(path) for path in _bar(written, "hashing")}
         write(output / MANIFEST, (json.dumps({**identity, "files": files}, indent=1) + "\n").encode())
         (output / UNFINISHED).unlink(missing_ok=True)
@@ -123,10 +122,6 @@ def _intact(frame: Frame, target: Path, known: Mapping[str, str]) -> bool:
         return read_image(target).shape == read_image(frame.image).shape
     except UserError:
         return False
-
-
-def _companions(frame: Frame, output: Path) -> list[Path]:
-    return [output / _below(companion, frame) for companion in frame.companions]
 
 
 def _below(path: Path, frame: Frame, *, suffix: str | None = None) -> str:

@@ -42,7 +42,7 @@ def test_every_reader_of_a_run_sees_todays_names(tmp_path):
     node = {"segmenter": {"_target_": "src.segmenters.segmenter.Segmenter"}, "seed": 1}
     (tmp_path / CONFIG).write_text(OmegaConf.to_yaml(node))
     assert load_config(tmp_path).segmenter._target_ == "src.downstream.segmenter.Segmenter"
-    assert config_of(tmp_path)["segmenter"] == {"_target_": "src.downstream.segmenter.Segmenter"}
+    assert config_of(tmp_path)["segmenter._target_"] == "src.downstream.segmenter.Segmenter"
 
 
 @pytest.mark.parametrize("then", ["method.init_from=outputs/a=b", "+method.init_from=outputs/a=b"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src.metrics import score_cache
+from src.metrics import cache
 from src.metrics.floor import floor
 from src.metrics.image_set import ImageSet
 from src.metrics.scores import Scores
@@ -62,7 +62,7 @@ def test_what_an_earlier_version_kept_is_computed_anew(
     sets: tuple[ImageSet, ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(score_cache, "VERSION", 1)
+        patch.setattr(cache, "VERSION", 1)
         assert computed(counting(tmp_path), *sets)[0] == 1
     assert computed(counting(tmp_path), *sets)[0] == 1
     assert computed(counting(tmp_path), *sets)[0] == 0

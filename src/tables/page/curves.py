@@ -1,14 +1,12 @@
 """The curves of a page: what the runs logged, a chart a quantity, a line a row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from src.networks.generator import TAPS
 from src.runs.logs import Log, read
 from src.system.errors import UserError
-from src.tables.page.charts import Line, over_epochs
+from src.tables.page.charts import over_epochs, uri
 from src.tables.table.columns import headlines
 from src.tables.table.rows import Row
 
@@ -24,11 +22,11 @@ SPREAD = (
 
 @dataclass(frozen=True)
 class Group:
-    """Charts that belong together: a heading, a sentence, and for each its title and picture."""
+    """Charts that belong together: a heading, a sentence, and for each its title and the address of its picture."""
 
     heading: str
     about: str
-    charts: Sequence[tuple[str, Markup]]
+    charts: Sequence[tuple[str, str]]
 
 
 def curves(rows: Sequence[Row], scores: Sequence[str]) -> tuple[list[Group], list[str]]:
@@ -57,9 +55,12 @@ def curves(rows: Sequence[Row], scores: Sequence[str]) -> tuple[list[Group], lis
         ("Terms of the objective", "As logged in training, mean over each epoch.", _terms(names), None),
         ("How the chosen places spread", SPREAD, _spread(names), (0.0, 1.0)),
     ):
-        charts = [(title, over_epochs(title, _lines(rows, logs, name), ends)) for name, title in titles.items()]
+        charts = []
+        for name, title in list(titles.items())[:MOST]:
+            values = [[log[name] for log in logs.get(row.label, ()) if name in log] for row in rows]
+            charts.append((title, uri(over_epochs(values, ends))))
         if charts:
-            groups.append(Group(heading, about, charts[:MOST]))
+            groups.append(Group(heading, about, charts))
     if logs and not any(group.heading == SCORES for group in groups):
         missing.append("No scores by epoch were logged; train with metrics.every_n_epochs=1 to have them.")
     return groups, missing
@@ -80,10 +81,3 @@ def _spread(names: Sequence[str]) -> dict[str, str]:
     """A quantity after the other, each by tap."""
     taps = {f"places/{tap}_{quantity}": f"{tap} {quantity}" for quantity in ("coverage", "reached") for tap in TAPS}
     return {name: title for name, title in taps.items() if name in names}
-
-
-def _lines(rows: Sequence[Row], logs: Mapping[str, Sequence[Log]], name: str) -> list[Line]:
-    return [
-        Line(row.label, style, [log[name] for log in logs.get(row.label, ()) if name in log])
-        for style, row in enumerate(rows)
-    ]

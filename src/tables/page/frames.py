@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from src.data.images import Pixels, find_images, read_image
 from src.data.transforms import resize
@@ -12,20 +12,21 @@ from src.runs.folder import IMAGES
 from src.system.errors import UserError
 from src.tables.table.collect import Run
 
+P = TypeVar("P")
 FRAMES = 4
 TRANSLATED = Path(IMAGES) / "translated"
 
 
 @dataclass(frozen=True)
-class Frame:
+class Frame(Generic[P]):
     """One frame: its name, its source at the size of the outputs, and the output of each row by label."""
 
     name: str
-    source: Pixels
-    outputs: Mapping[str, Pixels]
+    source: P
+    outputs: Mapping[str, P]
 
 
-def frames(rows: Mapping[str, Run]) -> tuple[list[Frame], list[str]]:
+def frames(rows: Mapping[str, Run]) -> tuple[list[Frame[Pixels]], list[str]]:
     """A few frames, evenly spaced over those that all rows with translated frames have; and what is missing, in words.
 
     Args:

@@ -2,8 +2,7 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,39 +11,17 @@ from markupsafe import Markup
 from src.data.images import Pixels, read_image
 from src.runs.folder import CONTENT_PICTURE, IMAGES
 from src.system.errors import UserError
-from src.tables.page import charts
-from src.tables.page.charts import Strip, key, span, strip
+from src.tables.page.charts import key, uri
 from src.tables.page.commands import commands
 from src.tables.page.curves import curves
 from src.tables.page.frames import Frame, frames
-from src.tables.page.pictures import BUDGET, Picture, encoded
-from src.tables.table import protocol, text
+from src.tables.page.pictures import BUDGET, encoded
+from src.tables.table import figure, protocol, text
 from src.tables.table.collect import Collection, Run
-from src.tables.table.columns import Column
 from src.tables.table.rows import BASE
 from src.tables.table.table import REFERENCES, Table
 
 HERE = Path(__file__).resolve().parent
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score's rows on one axis: for each its label, its cell, whether it is better than CUT, and its strip."""
-
-    heading: str
-    direction: str
-    rows: Sequence[tuple[str, str, bool, Markup]]
-    low: str
-    high: str
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A frame on the page: its name, its source, and the output of each row by label; None where it did not fit."""
-
-    name: str
-    source: Picture | None
-    outputs: Mapping[str, Picture | None]
 
 
 def render(table: Table, collection: Collection) -> bytes:
@@ -78,11 +55,11 @@ def render(table: Table, collection: Collection) -> bytes:
         lines=[(label, table.seeds(label), list(_cells(table, label))) for label in table.labels],
         test_headings=text.comparison_headings(),
         tests=[(text.comparison_line(one), one.better) for one in table.tests],
-        scores=[_score(table, column) for column in table.columns if column.kind == "score"],
-        keys=[(row.label, key(number)) for number, row in enumerate(table.rows)],
+        scores=[(one, uri(figure.panel(table, one))) for one in table.columns if one.kind == "score"],
+        keys=[(row.label, uri(key(number))) for number, row in enumerate(table.rows)],
         stands={label: f"seed {run.seed}" for label, run in shown.items()},
         groups=groups,
-        frames=list(_compared(found, each)),
+        frames=[Frame(one.name, next(each), {label: next(each) for label in one.outputs}) for one in found],
         panels=dict(zip(panels, each, strict=False)),
         worst=dict(zip(worst, each, strict=False)),
         missing={"frames": no_frames, "panels": no_panels, "worst": no_worst, "curves": no_curves},
@@ -101,34 +78,6 @@ def _cells(table: Table, label: str) -> Iterator[tuple[str, bool]]:
     for column in table.columns:
         test = table.test(label, column)
         yield text.cell(table, label, column), test is not None and test.better
-
-
-def _score(table: Table, column: Column) -> Score:
-    rows: dict[str, Strip] = {}
-    for label in table.labels:
-        cell = table.cells.get((label, column.key))
-        if cell is None or not charts.finite(cell.mean, cell.std):
-            continue
-        test = table.test(label, column)
-        better = test is not None and test.better
-        kind = "reference" if label in REFERENCES.values() else "better" if better else "plain"
-        runs = next((row.runs for row in table.rows if row.label == label), {})
-        rows[label] = Strip(cell.mean, cell.std, list(column.by_seed(runs).values()), kind)
-    if not rows:
-        return Score(column.heading, column.arrow, [], "", "")
-    ends = span(rows.values())
-    base = next((rows[row.label].mean for row in table.rows if row.variant == BASE and row.label in rows), None)
-    drawn = [
-        (label, text.cell(table, label, column), row.kind == "better", strip(row, ends, base))
-        for label, row in rows.items()
-    ]
-    return Score(column.heading, column.arrow, drawn, column.text(ends[0]), column.text(ends[1]))
-
-
-def _compared(found: Sequence[Frame], each: Iterator[Picture | None]) -> Iterator[Compared]:
-    for frame in found:
-        source = next(each)
-        yield Compared(frame.name, source, {label: next(each) for label in frame.outputs})
 
 
 def _pictures(rows: Mapping[str, Run], where: Callable[[Run], Path], what: str) -> tuple[dict[str, Pixels], list[str]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,15 +13,12 @@ from torch import Tensor
 from src.data.images import Pixels
 from src.data.transforms import to_pixels
 from src.methods.base import ScoreMap
-from src.tables.pictures.canvas import plain, rendered
+from src.tables.pictures.canvas import plain, rendered, stroke
 
 COLOURS = "cividis"
 """Its lightness rises evenly, and it reads the same with and without a sense of red and green."""
 LOW, HIGH = 1, 99
 """Percentiles a map's colours span: a few extreme places would leave the rest of the map one colour."""
-# Okabe and Ito's palette; the dashes say the same once more
-_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_DASHES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
 _FACE, _EDGE = "white", "black"  # of a place's mark, which stands out on dark and on bright
 _CELL, _DPI = 2.2, 110  # inches a map is wide
 
@@ -168,7 +164,7 @@ def _curves(axis: Axes, curves: Sequence[Curve]) -> None:
 
 
 def _line(number: int, x: Sequence[float] = (), y: Sequence[float] = (), label: str = "") -> Line2D:
-    colour, dashes = _LINES[number % len(_LINES)], _DASHES[number % len(_DASHES)]
+    colour, dashes = stroke(number)
     return Line2D(x, y, color=colour, linestyle=dashes, linewidth=1.4, label=plain(label))
 
 

@@ -1,16 +1,15 @@
 """Run folders, found and read: what the table is made of."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from src.runs.find import find
 from src.runs.folder import CONFIG, METRICS, load_config
 from src.runs.results import load_cost, load_metrics
+from src.runs.survey import flat
 from src.system.errors import UserError
 
 
@@ -74,20 +73,9 @@ def collect(folders: Sequence[Path]) -> Collection:
 
 def _read(folder: Path, name: str) -> Run:
     metrics, protocol = load_metrics(folder)
-    # taken as written: a run's configuration is resolved, and a stranger's interpolations are not for us to follow
-    nested = OmegaConf.to_container(load_config(folder), resolve=False)
-    assert isinstance(nested, dict)
-    config = dict(_flat(nested))
+    config = flat(load_config(folder))
     variant, seed = config.get("variant"), config.get("seed")
     if not isinstance(variant, str) or not isinstance(seed, int):
         lacking = "seed" if isinstance(variant, str) else "variant"
         raise UserError(f"{folder / CONFIG}: names no {lacking}, so the run has no row; leave it out or repeat it")
     return Run(name, variant, seed, config, metrics, protocol, load_cost(folder), folder)
-
-
-def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

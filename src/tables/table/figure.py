@@ -37,8 +37,19 @@ def draw(table: Table) -> bytes:
     return file.getvalue()
 
 
+def panel(table: Table, column: Column) -> Figure:
+    """One score alone, without its name."""
+    size = (3.0 + 0.06 * max(map(len, table.labels)), 0.4 + 0.26 * len(table.labels))
+    figure = Figure(figsize=size, layout="constrained")
+    axis = figure.subplots()
+    _panel(axis, table, column)
+    axis.set_title("")
+    axis.spines[:].set_visible(False)
+    return figure
+
+
 def _panel(axis: Axes, table: Table, column: Column) -> None:
-    labels = table.labels
+    labels, rows = table.labels, {row.label: row for row in table.rows}
     for place, label in enumerate(labels):
         cell = table.cells.get((label, column.key))
         if cell is None or not math.isfinite(cell.mean):
@@ -51,8 +62,7 @@ def _panel(axis: Axes, table: Table, column: Column) -> None:
         axis.errorbar(
             cell.mean, place, xerr=cell.std, color=colour, marker=marker, capsize=3, markersize=7 + 3 * better
         )
-    for place, row in enumerate(table.rows, start=len(REFERENCES)):
-        seeds = list(column.by_seed(row.runs).values())
+        seeds = list(column.by_seed(rows[label].runs).values()) if label in rows else []
         if len(seeds) > 1:
             axis.plot(seeds, [place + 0.22] * len(seeds), ".", color=PLAIN, alpha=0.5, markersize=4)
     base = next((row.label for row in table.rows if row.variant == BASE), None)

@@ -19,7 +19,7 @@ def shared(runs: Sequence[Run]) -> dict[str, Any]:
 
     Raises UserError, naming keys, values and runs, where they differ.
     """
-    keys = list(dict.fromkeys(key for run in runs for key in run.protocol if not _own(key)))
+    keys = list(dict.fromkeys(key for run in runs for key in run.protocol if key not in OWN))
     differences = []
     for key in keys:
         by_value: dict[str, list[str]] = {}
@@ -52,10 +52,11 @@ def described(protocol: Mapping[str, Any], runs: Sequence[Run]) -> str:
 
 def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
     """Seeds, commits, what the last bits follow from, and the shared protocol as text, by name."""
+    kinds = {str(run.protocol["arithmetic"]) for run in runs if "arithmetic" in run.protocol}
     own = {
         "seeds": ", ".join(str(seed) for seed in sorted({run.seed for run in runs})),
         "commit": ", ".join(commits(runs)),
-        **({"arithmetic": " or ".join(kinds)} if (kinds := _kinds(runs)) else {}),
+        **({"arithmetic": " or ".join(sorted(kinds))} if kinds else {}),
     }
     return {key: readable(value) for key, value in {**own, **protocol}.items()}
 
@@ -63,14 +64,6 @@ def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
 def commits(runs: Sequence[Run]) -> list[str]:
     """Commits of the code that trained the runs, sorted."""
     return sorted({str(run.protocol.get("commit", "unknown")) for run in runs})
-
-
-def _kinds(runs: Sequence[Run]) -> list[str]:
-    return sorted({str(run.protocol["arithmetic"]) for run in runs if "arithmetic" in run.protocol})
-
-
-def _own(key: str) -> bool:
-    return key in OWN
 
 
 def _names(names: Sequence[str]) -> str:

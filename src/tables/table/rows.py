@@ -118,12 +118,9 @@ def _training(config: Settings) -> dict[str, Any]:
     sizes = [config.get("data.batch_size", 1), config.get("trainer.devices", 1), config.get("trainer.num_nodes", 1)]
     whole = [size for size in sizes if isinstance(size, int)]
     joint = whole[0] * whole[1] * whole[2] if len(whole) == len(sizes) else sizes
-    trained = {key: value for key, value in config.items() if not _elsewhere(key)}
+    below = tuple(f"{name}." for name in _ELSEWHERE)
+    trained = {key: value for key, value in config.items() if not f"{key}.".startswith(below)}
     return {**trained, "data.batch_size": joint}
-
-
-def _elsewhere(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in _ELSEWHERE)
 
 
 def _label(variant: str, changes: Mapping[str, Sequence[Any]], number: int) -> str:

@@ -78,20 +78,12 @@ class Table:
                 record[key] = None if printed is None else float(printed)
                 continue
             cell = self.cells.get((label, key))
-            record |= {
-                key: cell.mean if cell else None,
-                f"{key}:std": cell.std if cell else None,
-                f"{key}:n": cell.n if cell else None,
-            }
+            mean, std, n = (cell.mean, cell.std, cell.n) if cell else (None,) * 3
+            record |= {key: mean, f"{key}:std": std, f"{key}:n": n}
             if column.kind == "score":
                 one = self.test(label, column)
-                record |= {
-                    f"{key}:difference": one.test.difference if one else None,
-                    f"{key}:low": one.test.low if one else None,
-                    f"{key}:high": one.test.high if one else None,
-                    f"{key}:p": one.test.p if one else None,
-                    f"{key}:p_holm": one.p_holm if one else None,
-                }
+                found = {} if one is None else {**vars(one.test), "p_holm": one.p_holm}
+                record |= {f"{key}:{name}": found.get(name) for name in ("difference", "low", "high", "p", "p_holm")}
         return record
 
 

@@ -89,7 +89,7 @@ def take_weights(method: nn.Module, path: Path) -> str:
 
 def _saved(path: Path) -> tuple[dict[str, Tensor], Architecture | None]:
     """Weights by name, without the average; of a file that holds a generator alone, its architecture."""
-    if path.suffix == ".safetensors" and not tensors_file.describes_itself(path):
+    if path.suffix == ".safetensors" and "architecture" not in tensors_file.facts(path):
         tensors = load_tensors(path)
         return {key: value for key, value in tensors.items() if not key.startswith(AVERAGE)}, None
     try:

@@ -1,7 +1,7 @@
 """The page of src.dashboard, as W&B's own packages describe it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.metrics.direction import better
 from src.system.errors import UserError, did_you_mean
@@ -37,22 +37,10 @@ def dashboard(entity: str, project: str, scores: Sequence[str]) -> "Workspace":
     bars: list[PanelTypes] = []
     curves: list[PanelTypes] = []
     for score in scores:
-        title = f"{score} ({better(score)} is better)"
-        bars.append(
-            wr.BarPlot(
-                title=title, metrics=[score], groupby=variant, groupby_aggfunc="mean", groupby_rangefunc="stddev"
-            )
-        )
-        curves.append(
-            wr.LinePlot(
-                title=title,
-                x="batches",
-                y=[f"val/{score}"],
-                groupby=variant,
-                groupby_aggfunc="mean",
-                groupby_rangefunc="stddev",
-            )
-        )
+        grouped: dict[str, Any] = {"groupby": variant, "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
+        grouped["title"] = f"{score} ({better(score)} is better)"
+        bars.append(wr.BarPlot(metrics=[score], **grouped))
+        curves.append(wr.LinePlot(x="batches", y=[f"val/{score}"], **grouped))
     return ws.Workspace(
         entity=entity,
         project=project,

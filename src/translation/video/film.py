@@ -10,8 +10,14 @@ import numpy as np
 
 from src.data.images import LARGEST, Pixels
 from src.system.errors import UserError
-from src.translation.video.pyav import av
-from src.translation.video.whole import lacks_its_end
+
+try:
+    import av as _av
+except ImportError:
+    _av = None  # type: ignore[assignment]
+
+av: Any = _av
+"""PyAV; None without the extra `video`."""
 
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
 """What a file may be, whatever it is called: no playlist, which would lead to other files or into the network."""
@@ -22,6 +28,7 @@ _MATRICES = {1: BT709, 5: BT601, 6: BT601, 7: SMPTE240M, 9: BT2020, 10: BT2020}
 """FFmpeg's numbers of colour matrices: of a stream's, and swscale's own."""
 _HIGH_DYNAMIC_RANGE = {16: "PQ", 18: "HLG"}
 _HIGH = 720  # from this height on, what names no matrix is BT.709, else BT.601, as players take it
+_MATROSKA, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # first bytes of a file, and of all but its header
 ACCURATE = 0x4 | 0x2000 | 0x40000 | 0x80000
 """swscale: bicubic, full chroma, accurate rounding, the same bits everywhere."""
 
@@ -119,7 +126,7 @@ class Film:
             raise UserError(self._broken(end, _reason(error))) from error
         if last is None:
             raise UserError(f"{self.path}: holds no frame that can be decoded; is it cut short?")
-        if lacks_its_end(self.path):
+        if _lacks_its_end(self.path):
             raise UserError(self._broken(end, "the rest is missing"))
         lacking = self._seconds + Fraction(first, av.time_base) - end
         if lacking > LACKING:
@@ -195,6 +202,22 @@ def upright(pixels: Pixels, matrix: tuple[int, int, int, int] | None) -> Pixels:
     if a == 0:  # width becomes height
         pixels, a, d = pixels.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(pixels[:: d or 1, :: a or 1])
+
+
+def _lacks_its_end(path: Path) -> bool:
+    """Whether a Matroska file is shorter than the length its segment tells (RFC 8794, RFC 9559).
+
+    FFmpeg takes the end of a file cut short for its end. A recording that was never finished tells no length.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    place = head.find(_SEGMENT) + len(_SEGMENT)
+    if not head.startswith(_MATROSKA) or place < len(_SEGMENT):
+        return False
+    size = 9 - head[place].bit_length()  # bytes of a number, which its leading zeros tell
+    unknown = (1 << 7 * size) - 1
+    length = int.from_bytes(head[place : place + size], "big") & unknown
+    return length != unknown and place + size + length > path.stat().st_size
 
 
 def _fraction(number: Any) -> Fraction | None:

@@ -1,11 +1,11 @@
 """A video through G: frames in batches, with decoding, computing and encoding side by side, never all in memory."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,12 +21,8 @@ from src.translation.video.film import Film, Picture
 from src.translation.video.flicker import Flicker
 from src.translation.video.writing import Writer
 
-
-class Note(Protocol):
-    """Told of a job, of the hash of its file and of what is to be remembered, before the file stands there."""
-
-    def __call__(self, source: Path, target: Path, sha: str, /, *, video: dict[str, Any]) -> None:
-        """Remember it."""
+Note = Callable[..., None]
+"""Told of source, target, the hash of its file and, as `video`, of what is to be remembered, before the file stands."""
 
 
 def translate_video(

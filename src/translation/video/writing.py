@@ -9,9 +9,8 @@ import numpy as np
 
 from src.data.images import Pixels
 from src.system.errors import UserError
-from src.translation.video.film import ACCURATE, BT709, Film
+from src.translation.video.film import ACCURATE, BT709, Film, av
 from src.translation.video.names import KEPT
-from src.translation.video.pyav import av
 
 QUALITY = {"crf": "16", "preset": "medium", "bf": "0", "threads": "1", "mbtree": "0"}
 """libx264: visually lossless. No frames out of order, so that times stay as they are. One thread and no macroblock

@@ -8,7 +8,7 @@ from src.networks.generator import Generator
 from src.runs.folder import WEIGHTS, load_config
 from src.runs.weights import load_translator
 from src.system.errors import UserError, did_you_mean
-from src.translation.weights import facts, onnx_file, released_file, tensors_file, torchscript_file
+from src.translation.weights import facts, onnx_file, released, tensors_file, torchscript_file
 
 SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth")
 
@@ -66,7 +66,7 @@ def generator(path: Path) -> Generator:
     if suffix == ".safetensors":
         return tensors_file.read(path)
     if suffix in (".pt", ".pth"):  # both are used for both
-        return torchscript_file.read(path) if torchscript_file.is_archive(path) else released_file.read(path)
+        return torchscript_file.read(path) if torchscript_file.is_archive(path) else released.read(path)
     if suffix == ".onnx":
         raise UserError(f"{path}: ONNX holds a graph, not the weights; name a .safetensors, .pt or .pth")
     raise UserError(f"{path}: not a weights file; {', '.join(SUFFIXES)} are read{did_you_mean(suffix, SUFFIXES)}")

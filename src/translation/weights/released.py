@@ -1,4 +1,4 @@
-"""Generators as the released CUT and CycleGAN code saves them (`latest_net_G.pth`): their names for our weights.
+"""Generators as the released CUT and CycleGAN code saves them (`latest_net_G.pth`), read without running the files.
 
 There a generator is one list of layers, and a weight's name says its place in the list: `model.4.weight`, in a residual
 block `model.12.conv_block.1.weight`. Blur filters take places and are saved (`model.7.filt`); so do the modules that
@@ -7,12 +7,14 @@ have no weights. `Generator.layers` goes through ours in that order.
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from src.networks.generator import Architecture, ResBlock, blank
+from src.networks.generator import Architecture, Generator, ResBlock, blank, restore
 from src.networks.resample import BlurDown, BlurUp
+from src.system.errors import UserError
 
 _OTHERS = {
     r"model\.model\.": "a U-Net (netG=unet_128 or unet_256)",
@@ -23,6 +25,22 @@ _OTHERS = {
 }
 _BLOCK = re.compile(r"model\.(\d+)\.conv_block\.")
 _STEM = "model.1.weight"
+
+
+def read(path: Path) -> Generator:
+    """The generator of a `latest_net_G.pth`; raises UserError, naming the weight, for one that cannot be taken."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load fails in many ways on what is not its own
+        raise UserError(
+            f"{path}: not a plain weights file of torch; name a latest_net_G.pth, or a file that src.export wrote"
+        ) from error
+    if not (isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values())):
+        raise UserError(f"{path}: not a dictionary of weights; name a latest_net_G.pth")
+    try:
+        return restore(*from_released({str(key): value for key, value in content.items()}))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; name a latest_net_G.pth of netG=resnet_9blocks or resnet_6blocks") from error
 
 
 def from_released(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Tensor]]:

@@ -21,11 +21,6 @@ def to_bytes(network: Generator, facts: Mapping[str, str], *, half: bool) -> byt
     return save(tensors, metadata=dict(facts))
 
 
-def describes_itself(path: Path) -> bool:
-    """Whether the file has a header such as exports have; False also for one that cannot be read."""
-    return "architecture" in facts(path)
-
-
 def facts(path: Path) -> dict[str, str]:
     """What the file says of itself; nothing where it cannot be read."""
     try:

@@ -31,8 +31,7 @@ def to_bytes(network: Generator, facts: Mapping[str, str]) -> bytes:
     with expected_warnings():
         program = torch.jit.trace(_Program(network).eval(), torch.zeros(1, 3, 32, 40), check_trace=False)
         # once to see where the weights come to lie; the facts stand beside them and move nothing
-        entries = _entries(zipfile.ZipFile(_saved(program, {})))
-        content = {"facts": dict(facts), "entries": _places(network, entries)}
+        content = {"facts": dict(facts), "entries": _places(network, zipfile.ZipFile(_saved(program, {})))}
         return _saved(program, {FACTS: json.dumps(content)}).getvalue()
 
 
@@ -98,15 +97,10 @@ def _saved(program: Any, extra: dict[str, str]) -> io.BytesIO:
     return buffer
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, bytes]:
-    """Raw numbers by the name of their entry, below the archive's own folder."""
-    names = (name for name in archive.namelist() if name.partition("/")[2].startswith("data/"))
-    return {name.partition("/")[2]: archive.read(name) for name in names}
-
-
-def _places(network: Generator, entries: Mapping[str, bytes]) -> dict[str, str]:
-    """Which entry holds which weight; where two hold the same numbers, either serves."""
-    by_content = {content: name for name, content in entries.items()}
+def _places(network: Generator, archive: zipfile.ZipFile) -> dict[str, str]:
+    """Which entry, below the archive's own folder, holds which weight; where two hold the same, either serves."""
+    names = {name: name.partition("/")[2] for name in archive.namelist()}
+    by_content = {archive.read(name): below for name, below in names.items() if below.startswith("data/")}
     return {key: by_content[value.contiguous().numpy().tobytes()] for key, value in network.state_dict().items()}
 
 

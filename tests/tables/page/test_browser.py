@@ -1,5 +1,6 @@
 """The page in a real browser: Chromium, opened from disk, at a desk and on a phone."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.tables.page.sweeps import write_sweep, written
 
@@ -64,11 +66,10 @@ def test_it_opens_from_disk_in_silence_and_asks_for_nothing(browser: Any, page_f
         assert opened.said == []
         assert [url for url in opened.asked if not url.startswith("data:")] == [page_file.as_uri()]
         images = opened.page.eval_on_selector_all("img", "all => all.map(one => one.complete && one.naturalWidth > 0)")
-        assert images == [True] * 13
+        assert images == [True] * 22
         for section in ("scores", "frames", "maps", "worst", "curves", "protocol", "commands"):
             assert opened.page.locator(f"#{section} h2").is_visible()
-        assert opened.page.locator("svg.chart").count() == 5
-        assert opened.page.locator("svg.strip").count() > 8
+        assert opened.page.locator("img.chart").count() == 9
         # the style sheet is in force: a policy that refused it would leave the browser's own font
         assert "system-ui" in opened.page.eval_on_selector("body", "body => getComputedStyle(body).fontFamily")
 
@@ -142,6 +143,17 @@ def test_text_is_legible_in_both_schemes(scheme: str, browser: Any, page_file: P
     for name, colour in colours.items():
         low, high = sorted((luminance(colour), page))
         assert (high + 0.05) / (low + 0.05) >= 4.5, name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_are_legible_in_both_schemes(scheme: str, browser: Any, page_file: Path):
+    """The letters of their axes: black as drawn, and turned to white with the page."""
+    with Opened(browser, page_file, DESK, color_scheme=scheme) as opened:
+        picture = Image.open(io.BytesIO(opened.page.locator("#scores img.chart").first.screenshot())).convert("L")
+    dark, bright = picture.getextrema()
+    most = max(picture.getcolors())[1]
+    assert bright - dark > 200
+    assert (most > 128) == (scheme == "light")
 
 
 def luminance(colour: str) -> float:

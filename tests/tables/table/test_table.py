@@ -163,6 +163,13 @@ def test_a_diverged_seed_is_shown_and_not_left_out(tmp_path: Path):
     assert figure.draw(table(tmp_path)).startswith(b"\x89PNG")
 
 
+def test_seeds_are_drawn_under_their_own_row(sweep: Path):
+    shown = table(sweep)
+    (axis,) = figure.panel(shown, shown.columns[0]).axes
+    heights = [round(float(line.get_ydata()[0]) - 0.22) for line in axis.lines if line.get_marker() == "."]
+    assert [shown.labels[height] for height in heights] == [row.label for row in shown.rows if len(row.runs) > 1]
+
+
 def test_a_partly_missing_score_names_its_own_n(tmp_path: Path):
     for seed in range(3):
         write_run(tmp_path / f"c{seed}", "cut", seed, {"fid": 2.0 + seed} | ({"kid": 0.1 * seed} if seed else {}))
