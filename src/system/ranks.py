@@ -4,6 +4,7 @@ What one finds out is asked over gloo, on the CPU, so that no GPU waits for it; 
 """
 
 import atexit
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,17 +14,22 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 
 from src.system.errors import UserError
+from src.system.unpromised import lightning_rank
 
 T = TypeVar("T")
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+"""Variables that hold this process's rank; of those that are set the first counts."""
 
 
 def is_first() -> bool:
     """Whether this process is rank 0; before a trainer exists, as far as the environment tells."""
-    return getattr(rank_zero_only, "rank", 0) == 0
+    rank = lightning_rank()
+    if rank is None:
+        rank = next((int(os.environ[name]) for name in RANKS if name in os.environ), 0)
+    return rank == 0
 
 
 def say(line: str) -> None:

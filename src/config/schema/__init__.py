@@ -3,7 +3,6 @@
 import functools
 import os
 import sys
-import warnings
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
@@ -21,6 +20,7 @@ from src.config.schema.reading import (
 )
 from src.config.schema.training import SegmentConfig, TrainConfig
 from src.system.errors import UserError
+from src.system.unpromised import ignore
 
 __all__ = [
     "ROOTS",
@@ -90,6 +90,6 @@ def register() -> None:
     OmegaConf.register_new_resolver("oc.env", environment, replace=True)
     store = ConfigStore.instance()
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
-    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
+    ignore("launcher")
     for name, root in ROOTS.items():
         store.store(name=f"{name}_schema", node=root)
