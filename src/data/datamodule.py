@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from lightning import LightningDataModule
-from lightning.pytorch.utilities import rank_zero_only
 
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
@@ -92,10 +91,10 @@ class UnpairedData(LightningDataModule):
         self.num_workers = num_workers
         demand_shared_memory(self._batch_bytes(batch_size), num_workers)
         self.domains = layout(root)
-        rank_zero_only(self.domains.announce)()
+        self.domains.announce()
         self.masks = ignore_masks({"root": root, "ignore_x": ignore_x, "ignore_y": ignore_y})
         for domain, masks in self.masks.items():
-            rank_zero_only(masks.announce)(masks.demand_fit(self.domains.of(domain)))
+            masks.announce(masks.demand_fit(self.domains.of(domain)))
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
         self.cache = FrameCache(Path(cache), self.transforms, white) if cache else None
         self.images = UnpairedImages(

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import sys
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
@@ -40,10 +39,6 @@ __all__ = [
 ]
 
 
-RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
-"""Variables that are set, and not 0, in all processes of a run but the first."""
-
-
 ROOTS = {
     **{
         "train": TrainConfig,
@@ -73,9 +68,9 @@ def _cache(name: str) -> str | None:
         reason = getattr(error, "strerror", None) or "no home folder"
     if not reason:
         return name
-    if all(os.environ.get(rank, "0") == "0" for rank in RANKS):
-        where = "give metrics.cache=<folder>"
-        print(f"{name}: no folder for features of images ({reason}); going on without, or {where}", file=sys.stderr)
+    from src.system.ranks import say  # with PyTorch, and --help comes before it
+
+    say(f"{name}: no folder for features of images ({reason}); going on without, or give metrics.cache=<folder>")
     return None
 
 
