@@ -15,6 +15,7 @@ from torch import nn
 
 from src.config import signatures
 from src.system.errors import UserError
+from src.system.unpromised import refused_at
 
 _MODELS = ("src.methods.", "src.networks.")
 _SEGMENTERS = ("src.downstream.segmenter.",)
@@ -55,7 +56,7 @@ def build(node: Any, name: str) -> Any:
             cause = cause.__cause__
         if isinstance(cause, UserError):
             raise cause from None
-        where = str(error).rpartition("full_key: ")[2].strip() if "full_key: " in str(error) else name
+        where = refused_at(error) or name
         if not where.startswith(name):
             where = f"{name}.{where}"
         raise UserError(f"{where}: {' '.join(str(cause).split())}") from error

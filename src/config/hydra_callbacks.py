@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from src.system.errors import unwritable
+from src.system.unpromised import hydra_loader, hydra_reads
 
 
 class Writable(Callback):
@@ -32,7 +33,7 @@ class RefuseEmpty(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before any job and any folder."""
-        loader = GlobalHydra.instance().config_loader()
+        loader = hydra_loader(GlobalHydra.instance())
         parser = OverridesParser.create(config_loader=loader)
         for override in parser.parse_overrides(list(config.hydra.overrides.task)):
             if not override.is_discrete_sweep() or any(True for _ in override.sweep_string_iterator()):
@@ -44,12 +45,8 @@ class RefuseEmpty(Callback):
 
 
 def _check(config: DictConfig, key: str) -> None:
-    before = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)  # which the name of the folder refers to, and Hydra sets only later
-    try:
+    with hydra_reads(HydraConfig.instance(), config):  # which the name of the folder refers to
         folder = Path(str(OmegaConf.select(config, key)))
-    finally:
-        HydraConfig.instance().cfg = before
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     reason = errno.ENOTDIR if not there.is_dir() else 0 if os.access(there, os.W_OK | os.X_OK) else errno.EACCES
     if reason:

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from lightning.pytorch.utilities import rank_zero_only
-
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
 from src.data.ignore import ignore_masks
@@ -77,10 +75,10 @@ class UnpairedData(ResumableData):
         super().__init__(batch_size=batch_size, num_workers=num_workers, image_bytes=image_bytes)
         self.white = demand_white(white, "data.white")
         self.domains = layout(root)
-        rank_zero_only(self.domains.announce)()
+        self.domains.announce()
         self.masks = ignore_masks({"root": root, "ignore_x": ignore_x, "ignore_y": ignore_y})
         for domain, masks in self.masks.items():
-            rank_zero_only(masks.announce)(masks.demand_fit(self.domains.of(domain)))
+            masks.announce(masks.demand_fit(self.domains.of(domain)))
         samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
         self.untrained = Untrained(self.domains.x_train, self.domains.y_train, self.transforms, white)
         self.cache = FrameCache(Path(cache), self.transforms, white) if cache else None

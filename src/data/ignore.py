@@ -1,6 +1,5 @@
 """Ignore masks: which pixels of a domain's frames, the ego car's hood or a border, are neither places nor scored."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from src.data.images import Pixels, find_images, image_size, read_image
 from src.data.transforms import interpolation
 from src.system.errors import UserError
+from src.system.ranks import say
 
 Mask = NDArray[np.bool_]
 """[H, W], true where a pixel is ignored."""
@@ -132,7 +132,7 @@ class IgnoreMasks:
         """One line on stderr that counts the frames without a mask; nothing if there are none."""
         if found.missing:
             frames = found.found + found.missing
-            print(f"{self.key}: {found.missing} of {frames} frames have no mask, all of them counts", file=sys.stderr)
+            say(f"{self.key}: {found.missing} of {frames} frames have no mask, all of them counts")
 
     @cached_property
     def _picture(self) -> Mask:

@@ -1,7 +1,6 @@
 """Image files of any usual kind, found and read as 8-bit RGB; what is no single picture of a sane size is refused."""
 
 import os
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from src.data.colour_profiles import to_srgb
 from src.data.sixteen_bits import WHITE, eight_bits
 from src.system.errors import UserError
 from src.system.files import write
+from src.system.ranks import say
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -93,8 +93,7 @@ def announce_passed_over(files: Mapping[str, int], key: str) -> None:
         key: of the configuration, which they lie below.
     """
     if count := sum(files.values()):
-        line = f"{key}: {count} files passed over: {_counted(files)}; read are {', '.join(SUFFIXES)}"
-        print(line, file=sys.stderr)
+        say(f"{key}: {count} files passed over: {_counted(files)}; read are {', '.join(SUFFIXES)}")
 
 
 @contextmanager

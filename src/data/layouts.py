@@ -1,6 +1,5 @@
 """How a data set lies on disk: from a root folder to the files of both domains, split into training and validation."""
 
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from src.data.labelled import expected_frame, is_street
 from src.data.streets.write import write_streets
 from src.data.usable import Skipped, announce, usable
 from src.system.errors import UserError
+from src.system.ranks import say
 
 SPLITS = ("train", "val")
 """Splits of Cityscapes."""
@@ -52,7 +52,7 @@ class Domains:
         """Say on stderr, a line each, what is left out of the set."""
         announce(self.skipped)
         for note in self.notes:
-            print(f"data: {note}", file=sys.stderr)
+            say(f"data: {note}")
         announce_passed_over(self.passed_over, "data")
 
     def demand_validation(self) -> None:

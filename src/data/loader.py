@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from torch._C import _error_if_any_worker_fails
 from torch.utils.data import DataLoader
 
 from src.system.errors import UserError
 from src.system.ranks import shared_failure
+from src.system.unpromised import raise_for_dead_worker
 
 T = TypeVar("T")
 SHARED = Path("/dev/shm")
@@ -24,7 +24,7 @@ LAST_BREATH = 10.0  # seconds between the end of a process's connections and its
 class TimedLoader(DataLoader[T]):
     """Counts in `waited` the seconds this rank waited for batches; ends on all ranks when one cannot read an image.
 
-    Raises RuntimeError ("DataLoader worker ...") when a process that reads images dies, as DataLoader does, and
+    Raises RuntimeError when a process that reads images dies, as DataLoader does, and
     UserError when that, or any other failure, is one of too little shared memory.
 
     Args:
@@ -72,7 +72,7 @@ def _death_awaited() -> Iterator[None]:
     except (ConnectionError, EOFError):
         deadline = time.monotonic() + LAST_BREATH
         while time.monotonic() < deadline:
-            _error_if_any_worker_fails()  # what the handler calls, which another handler may have replaced
+            raise_for_dead_worker()
             time.sleep(0.05)
         raise
 

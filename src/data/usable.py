@@ -1,7 +1,6 @@
 """Which frames of a labelled set can be used, decided once, from the first and last bytes of their files."""
 
 import os
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from src.data.images import image_size
 from src.system.errors import UserError
+from src.system.ranks import say
 
 TOLERATED = 0.05
 """Share of a set's frames that may be skipped; with more, the set is broken or another one."""
@@ -56,7 +56,7 @@ def announce(skipped: tuple[Skipped, ...]) -> None:
     if skipped:
         named = "; ".join(entry.reason for entry in skipped[:NAMED])
         more = f"; and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
-        print(f"data: {len(skipped)} frames skipped: {named}{more}", file=sys.stderr)
+        say(f"data: {len(skipped)} frames skipped: {named}{more}")
 
 
 def listing(skipped: tuple[Skipped, ...]) -> bytes:

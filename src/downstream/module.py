@@ -11,8 +11,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from src.data.labels import IGNORE
 from src.downstream.data import LabelledSample
 from src.system.errors import UserError
+from src.system.unpromised import log_interval
 from src.training.counted import CountedModule
-from src.training.schedule import log_interval, polynomial_decay
+from src.training.schedule import polynomial_decay
 
 
 class Segmentation(CountedModule):

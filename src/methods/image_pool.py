@@ -3,9 +3,10 @@
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from src.networks import noise
+from src.system.ranks import of_all, rank, ranks
 
 
 class ImagePool(nn.Module):
@@ -42,9 +43,9 @@ class ImagePool(nn.Module):
         if self.size == 0:
             return image_B3HW
         self.images = self.images.to(image_B3HW) if len(self.images) else image_B3HW[:0]
-        images, keys = _of_all_ranks(image_B3HW), _of_all_ranks(key_B)
+        images, keys = of_all(image_B3HW), of_all(key_B)
         shown = torch.cat([self._exchange(*pair) for pair in zip(images.split(1), keys.split(1), strict=True)])
-        return shown[_rank() :: _ranks()]
+        return shown[rank() :: ranks()]
 
     def _exchange(self, image_13HW: Tensor, key_1: Tensor) -> Tensor:
         if len(self.images) < self.size:
@@ -66,19 +67,3 @@ class ImagePool(nn.Module):
         """Take them up again; the first batch brings them to its device."""
         # a copy: the pool writes in place, and the state stays the caller's
         self.images = state["images"].clone()
-
-
-def _of_all_ranks(tensor: Tensor) -> Tensor:
-    if _ranks() == 1:
-        return tensor
-    parts = [torch.empty_like(tensor) for _ in range(_ranks())]
-    distributed.all_gather(parts, tensor.contiguous())
-    return torch.stack(parts, dim=1).flatten(0, 1)
-
-
-def _ranks() -> int:
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-
-
-def _rank() -> int:
-    return distributed.get_rank() if _ranks() > 1 else 0

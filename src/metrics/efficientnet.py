@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from src.metrics.extractor import Embedding
 from src.networks.efficientnet import LITE0, LITE2, Lite, frozen
+from src.system.unpromised import efficientnet_classifier
 
 
 class _EfficientNetLite(nn.Module):
@@ -38,7 +39,7 @@ class _EfficientNetLite(nn.Module):
         # mean 127 and deviation 128 are what the TensorFlow original was trained with
         maps: Tensor = self.network.extract_features((images - 127) / 128)
         features = maps.mean((2, 3))
-        return Embedding(features, self.network._fc(features))
+        return Embedding(features, efficientnet_classifier(self.network)(features))
 
 
 class EfficientNetLite0(_EfficientNetLite):

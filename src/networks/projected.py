@@ -4,9 +4,6 @@ On few images a PatchGAN soon tells every output from every photograph by what n
 from it is noise. Features of an ImageNet network leave such details out. The paper has a PatchGAN, our recipe this.
 """
 
-from collections.abc import Callable
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from src.networks.attention.base import rms
 from src.networks.critic import Critic
 from src.networks.efficientnet import LITE2, frozen
+from src.system.unpromised import TakesAlong, efficientnet_steps
 
 STRIDES = (4, 8, 16)
 """Pixels from a place of a level's features to the next; deeper ones have no room in pieces."""
@@ -22,7 +20,7 @@ SLOPE = 4.0
 """Spectral norm holds a head to gain 1; verdicts have to come from 0 to 1."""
 
 
-class ProjectedDiscriminator(Critic):
+class ProjectedDiscriminator(TakesAlong, Critic):
     """One verdict a place and level of EfficientNet-Lite2's features; every level counts alike.
 
     Of each level the channels are mixed at random into `width` (a fixed 1x1 convolution, Sec. 3.2 there; the
@@ -40,8 +38,7 @@ class ProjectedDiscriminator(Critic):
 
     def __init__(self, *, width: int, translation: float = 0.0, cutout: float = 0.0) -> None:
         super().__init__(width=width, least=max(STRIDES), translation=translation, cutout=cutout)
-        # in a list: frozen and the same everywhere, it is neither trained nor saved
-        self._frozen = [frozen(LITE2)]
+        self.take_along(frozen(LITE2))  # the same everywhere, and so neither trained nor saved
         with torch.no_grad():
             levels = self._levels(torch.zeros(1, 3, 2 * self.least, 2 * self.least))
         for number, level in enumerate(levels):
@@ -67,23 +64,15 @@ class ProjectedDiscriminator(Critic):
 
     def _levels(self, image_B3HW: Tensor) -> list[Tensor]:
         """The last features at each of STRIDES."""
-        network = self._frozen[0]
-        x_BCHW = network._swish(network._bn0(network._conv_stem(image_B3HW)))
+        x_BCHW, stride = image_B3HW, 1
         last: dict[int, Tensor] = {}
-        stride = 2
-        for block in network._blocks:
-            x_BCHW = block(x_BCHW)
-            stride *= block._depthwise_conv.stride[0]
+        for step, by in efficientnet_steps(self.along[0]):
+            stride *= by
             if stride > STRIDES[-1]:
                 break
+            x_BCHW = step(x_BCHW)
             last[stride] = x_BCHW
         return [last[stride] for stride in STRIDES]
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """What moves or casts this module does so to the frozen network."""
-        self._frozen[0]._apply(fn, recurse)
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
 
 
 def _head(width: int) -> nn.Sequential:

@@ -4,6 +4,7 @@ What one finds out is asked over gloo, on the CPU, so that no GPU waits for it; 
 """
 
 import atexit
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,17 +14,22 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 
 from src.system.errors import UserError
+from src.system.unpromised import lightning_rank
 
 T = TypeVar("T")
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+"""Variables that hold this process's rank; of those that are set the first counts."""
 
 
 def is_first() -> bool:
     """Whether this process is rank 0; before a trainer exists, as far as the environment tells."""
-    return getattr(rank_zero_only, "rank", 0) == 0
+    rank = lightning_rank()
+    if rank is None:
+        rank = next((int(os.environ[name]) for name in RANKS if name in os.environ), 0)
+    return rank == 0
 
 
 def say(line: str) -> None:
@@ -50,6 +56,19 @@ def share(count: int) -> list[int]:
     return [(rank() + ranks() * step) % count for step in range(-(-count // ranks()))]
 
 
+def of_all(own_B: Tensor) -> Tensor:
+    """The rows of all ranks in the order of the joint batch, of which rank r of w has every w-th from r on: [w B, ...].
+
+    Args:
+        own_B: rows of this rank, as many as every other has, where the ranks talk.
+    """
+    if not _several():
+        return own_B
+    parts = [torch.empty_like(own_B) for _ in range(ranks())]
+    dist.all_gather(parts, own_B.contiguous())
+    return torch.stack(parts, dim=1).flatten(0, 1)
+
+
 def join(own_M: Tensor, count: int, where: torch.device) -> Tensor:
     """The rows of all shares in the order of the images, on every rank: [count, ...], on the CPU.
 
@@ -61,10 +80,7 @@ def join(own_M: Tensor, count: int, where: torch.device) -> Tensor:
     if not _several():
         return own_M
     # gloo has no use for a GPU's memory
-    rows = own_M.to(where if dist.get_backend() == "nccl" else "cpu").contiguous()
-    parts = [torch.empty_like(rows) for _ in range(ranks())]
-    dist.all_gather(parts, rows)
-    return torch.stack(parts, dim=1).flatten(0, 1)[:count].cpu()
+    return of_all(own_M.to(where if dist.get_backend() == "nccl" else "cpu"))[:count].cpu()
 
 
 def to_first(own: T) -> list[T]:

@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from src.system.errors import UserError
 
@@ -31,4 +32,4 @@ class WeightAverage(nn.Module):
     def update(self, weights: Iterable[nn.Parameter], step: int) -> None:
         """Move towards `weights`, the parameters of the network in training."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.network.parameters()), list(weights), 1 - decay)
+        get_ema_multi_avg_fn(decay)(list(self.network.parameters()), list(weights), None)

@@ -11,12 +11,12 @@ from typing import NoReturn
 
 from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
-from lightning.pytorch.utilities import rank_zero_only
 
 from src.config.command import in_sweep
 from src.runs.folder import CHECKPOINT, REQUEUED
 from src.system.errors import UserError, one_line
 from src.system.ranks import is_first, meet, part_at_exit, say
+from src.system.unpromised import tell_lightning_rank, watched_by_lightning
 from src.training.callbacks.checkpoint import REQUEUE, Interrupted
 
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
@@ -29,8 +29,7 @@ def adopt() -> None:
 
         # every rank keeps seeing all GPUs of the job and takes its own by its local rank
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
-        # Lightning read it when it was imported
-        rank_zero_only.rank = int(os.environ["RANK"])  # type: ignore[attr-defined]
+        tell_lightning_rank(int(os.environ["RANK"]))
 
 
 def check(trainer: Trainer, strategy: str) -> None:
@@ -63,7 +62,7 @@ def ending_together(trainer: Trainer) -> Iterator[None]:
     try:
         yield
     except (UserError, Interrupted) as error:
-        watched: list[subprocess.Popen[bytes]] = getattr(trainer.strategy.launcher, "procs", [])
+        watched = watched_by_lightning(trainer.strategy.launcher)
         others = list(watched)
         watched.clear()
         if not meet(PATIENCE) and not is_first():

@@ -1,11 +1,7 @@
-"""The learning rate: constant, then linear to zero (CycleGAN's and CUT's "linear" policy); or polynomial.
-
-Beside it, how many batches lie between two entries of a log.
-"""
+"""The learning rate: constant, then linear to zero (CycleGAN's and CUT's "linear" policy); or polynomial."""
 
 from collections.abc import Iterable
 
-from lightning import Trainer
 from torch.optim.lr_scheduler import LambdaLR
 
 
@@ -43,9 +39,3 @@ def steps(batches: int, in_epoch: int, accumulate: int) -> int:
     """Steps after so many batches; the last window of an epoch is a step, however short."""
     epochs, rest = divmod(batches, in_epoch)
     return epochs * -(-in_epoch // accumulate) + -(-rest // accumulate)
-
-
-def log_interval(trainer: Trainer) -> int:
-    """Batches between two entries of a log; Lightning sets the attribute without declaring it."""
-    interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-    return interval

@@ -1,7 +1,6 @@
 """Lightning's Trainer as every training here uses it: built, kept quiet, and run to an end in one line."""
 
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from src.config.build import build, complete, entries
 from src.data.loader import TimedLoader
 from src.runs.folder import LOGS, PREVIOUS
 from src.system.errors import UserError, one_line
+from src.system.unpromised import ignore, tells_of_dead_worker
 from src.training import endings
 from src.training.callbacks.checkpoint import LastCheckpoint, WholeFileIO
 from src.training.callbacks.progress import Progress
@@ -88,22 +88,19 @@ def quieten() -> None:
     # deterministic mode would also fill every new tensor with NaN, which costs time and proves nothing here
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # the loader resumes through the data module, which Lightning cannot see
-    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    ignore("resumable", "leaves", "workers")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _dead_worker(error: RuntimeError, trainer: Trainer, last: LastCheckpoint) -> Exception:
-    # PyTorch has no exception of its own for it
-    text = str(error)
-    if "DataLoader worker" not in text or "Traceback" in text:
+    if not tells_of_dead_worker(error):
         return error
     loader = trainer.train_dataloader
     if isinstance(loader, TimedLoader) and (lack := loader.lack()):  # its death came to light in mid-step
         return UserError(lack + last.kept())
+    reason = " ".join(str(error).split())
     return UserError(
-        f"data.num_workers: a process that reads images has died ({' '.join(text.split())}), of too little memory "
+        f"data.num_workers: a process that reads images has died ({reason}), of too little memory "
         f"perhaps{last.kept()}; continue with resume=, maybe with data.num_workers=0"
     )

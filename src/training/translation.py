@@ -13,11 +13,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from src.data.unpaired import Sample
 from src.methods.base import Batch, Method, Places
 from src.system.errors import UserError
+from src.system.unpromised import log_interval
 from src.training.average import WeightAverage
 from src.training.counted import CountedModule
 from src.training.cuda_graph import CudaGraph, rates_on_device
 from src.training.places import spread
-from src.training.schedule import linear_decay, log_interval, restart, steps
+from src.training.schedule import linear_decay, restart, steps
 
 
 class Translation(CountedModule):

@@ -31,7 +31,7 @@ def projected(seed: int = 0) -> CUT:
 
 
 def test_its_levels_are_those_on_the_way_to_the_librarys_own_features(network: ProjectedDiscriminator):
-    inner = network._frozen[0]
+    inner = network.along[0]
     seen: list[Tensor] = []
     hooks = [block.register_forward_hook(lambda *arguments: seen.append(arguments[2])) for block in inner._blocks]
     inner.extract_features(images())
@@ -63,10 +63,10 @@ def test_a_verdict_does_not_depend_on_what_else_is_in_the_batch(network: Project
 
 def test_the_heads_alone_are_trained_and_saved():
     method = projected()
-    inner = method.D._frozen[0]  # type: ignore[union-attr, index]
+    inner = method.D.along[0]  # type: ignore[union-attr, index]
     before = copy.deepcopy(inner.state_dict())
     assert looked_through(method) == "efficientnet_lite2"
-    assert not any("_frozen" in name for name in method.state_dict())
+    assert not any("along" in name for name in method.state_dict())
     trained = list(method.discriminator_parameters())
     assert sum(p.numel() for p in trained) == 3 * (8 * 8 * 9 + 8 + 8 * 8 + 8 + 8 + 1)
     optimizer = torch.optim.Adam(trained, lr=0.1)
@@ -86,7 +86,7 @@ def test_gs_gradient_comes_through():
 def test_it_moves_and_casts_as_a_whole():
     network = ProjectedDiscriminator(width=8).double()
     assert network(images().double()).dtype == torch.float64
-    assert next(network._frozen[0].parameters()).dtype == torch.float64
+    assert next(network.along[0].parameters()).dtype == torch.float64
 
 
 def test_what_is_saved_goes_on_to_the_bit():

@@ -2,8 +2,6 @@
 
 import functools
 import os
-import sys
-import warnings
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
@@ -21,6 +19,7 @@ from src.config.schema.reading import (
 )
 from src.config.schema.training import SegmentConfig, TrainConfig
 from src.system.errors import UserError
+from src.system.unpromised import ignore
 
 __all__ = [
     "ROOTS",
@@ -38,10 +37,6 @@ __all__ = [
     "environment",
     "register",
 ]
-
-
-RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
-"""Variables that are set, and not 0, in all processes of a run but the first."""
 
 
 ROOTS = {
@@ -73,9 +68,9 @@ def _cache(name: str) -> str | None:
         reason = getattr(error, "strerror", None) or "no home folder"
     if not reason:
         return name
-    if all(os.environ.get(rank, "0") == "0" for rank in RANKS):
-        where = "give metrics.cache=<folder>"
-        print(f"{name}: no folder for features of images ({reason}); going on without, or {where}", file=sys.stderr)
+    from src.system.ranks import say  # with PyTorch, and --help comes before it
+
+    say(f"{name}: no folder for features of images ({reason}); going on without, or give metrics.cache=<folder>")
     return None
 
 
@@ -90,6 +85,6 @@ def register() -> None:
     OmegaConf.register_new_resolver("oc.env", environment, replace=True)
     store = ConfigStore.instance()
     # conf/hydra/launcher refines the plugin's own configurations of the same names, and fits them
-    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
+    ignore("launcher")
     for name, root in ROOTS.items():
         store.store(name=f"{name}_schema", node=root)

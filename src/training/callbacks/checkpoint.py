@@ -18,6 +18,7 @@ from tqdm import tqdm
 from src.data.position import batches
 from src.system.errors import UserError
 from src.system.ranks import any_rank
+from src.system.unpromised import data_state, why_not_saved
 
 REQUEUE = (signal.SIGUSR1, signal.SIGUSR2)
 """What SLURM sends ahead of a time limit or a preemption, where the job asked for it."""
@@ -169,7 +170,7 @@ def check_fits(path: Path, module: LightningModule, data: Remembered) -> None:
     if differing:
         raise UserError(f"{path}: does not fit the configuration beside it ({differing[0]} differs); start a new run")
     # checkpoints of earlier versions name no files
-    if checkpoint.get(type(data).__qualname__, {}).get("files", data.files) != data.files:
+    if data_state(checkpoint, data).get("files", data.files) != data.files:
         raise UserError(
             f"{path}: the training files are not those that the run began with (names, sizes or number differ, or a "
             "mask); bring them back or start a new run"
@@ -203,10 +204,9 @@ class WholeFileIO(TorchCheckpointIO):
             if path in self._whole and path.is_file():
                 path.replace(path.with_name(self.previous))
             temporary.replace(path)
-        except (OSError, RuntimeError) as error:  # torch loses why it could not write
+        except (OSError, RuntimeError) as error:
             temporary.unlink(missing_ok=True)
-            cause = error if isinstance(error, OSError) else error.__context__
-            if not isinstance(cause, OSError):
+            if (cause := why_not_saved(error)) is None:
                 raise
             raise OSError(cause.errno, cause.strerror, str(path)) from error
         self._whole.add(path)

@@ -7,7 +7,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from src.data.position import batches
-from src.training.schedule import log_interval
+from src.system.unpromised import log_interval
 
 
 class DataWait(Callback):

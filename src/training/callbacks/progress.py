@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
 from src.data.position import batches
-from src.training.schedule import log_interval
+from src.system.unpromised import log_interval
 
 
 class Progress(Callback):

@@ -16,10 +16,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
+from torch.jit import TracerWarning  # type: ignore[attr-defined]  # in sight there, if not declared so
 
 from src.networks.generator import Generator, blank, restore
 from src.system.errors import UserError
+from src.system.unpromised import ignore
 from src.translation.weights import facts as facts_of
 
 FACTS = "attention-cut.json"
@@ -70,7 +71,7 @@ def read(path: Path) -> Generator:
 def expected_warnings() -> Iterator[None]:
     """Without what PyTorch says of TorchScript's age: whoever asks for it has a program that wants it."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r".*torch\.jit\.\w+. is (deprecated|not supported)")
+        ignore("torchscript")
         # norms compare shapes, which are right or the trace would have failed; the file is checked at other sizes
         warnings.simplefilter("ignore", TracerWarning)
         yield
