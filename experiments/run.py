@@ -5,7 +5,8 @@
 
 An experiment is a folder beside this file, and is told by the file in it:
 
-- sweep.yaml: trainings. `overrides` that every run gets, `rows` (one override a row) and `seeds`.
+- sweep.yaml: trainings. `overrides` that every run gets, `rows` (an override each, or a name and several) and `seeds`;
+  `beside`, kept runs of other experiments that the table shows as well.
 - study.yaml: a downstream study of the runs of the experiment `of`, with its `overrides`.
 - content.yaml: a judge (`judge`: what src.segment gets) looks at every run of the experiment `of`.
 
@@ -27,7 +28,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from tqdm import tqdm
 
@@ -78,19 +79,22 @@ def keep(folder: Path, kept: Path, *, panel: bool) -> None:
         )
 
 
-def labels(sweep: Any) -> Iterator[tuple[str, str, int]]:
-    """Name, row and seed of every run of a sweep, a seed after the other."""
+def labels(sweep: Any) -> Iterator[tuple[str, list[str], int]]:
+    """Name, row (its overrides) and seed of every run of a sweep, a seed after the other."""
+    named = isinstance(sweep.rows, DictConfig)
+    rows = {name: list(row) for name, row in sweep.rows.items()} if named else {}
+    rows = rows or {row.rpartition("=")[2]: [row] for row in sweep.rows}
     for seed in sweep.seeds:
-        for row in sweep.rows:
-            yield f"{row.rpartition('=')[2]}_seed{seed}", row, seed
+        for name, row in rows.items():
+            yield f"{name}_seed{seed}", row, seed
 
 
 def table1(name: str, sweep: Any, jobs: int, further: list[str]) -> list[str]:
     """Train, and report after each run; returns what failed."""
 
-    def one(label: str, row: str, seed: int) -> int:
+    def one(label: str, row: list[str], seed: int) -> int:
         folder = MADE / name / label
-        code = finish("src.train", folder, [row, f"seed={seed}", *sweep.overrides, *further])
+        code = finish("src.train", folder, [*row, f"seed={seed}", *sweep.overrides, *further])
         if code == 0:
             keep(folder, KEPT / name / "runs" / label, panel=seed == sweep.seeds[0])
         return code
@@ -166,7 +170,11 @@ def stop() -> None:
 
 def report(name: str) -> int:
     """Make the table from what is kept."""
-    command = [sys.executable, "-m", "src.report", f"experiments/{name}"]
+    folders = [f"experiments/{name}"]
+    if (file := KEPT / name / "sweep.yaml").is_file():
+        others = [path for one in OmegaConf.load(file).get("beside", []) for path in sorted(KEPT.glob(one))]
+        folders += [str(path.relative_to(ROOT)) for path in others]
+    command = [sys.executable, "-m", "src.report", *folders, "--output", folders[0]]
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
 
 

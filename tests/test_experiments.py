@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,17 +21,47 @@ ROOT = Path(__file__).resolve().parent.parent
 SWEEPS = sorted(ROOT.glob("experiments/*/sweep.yaml"))
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.parent.name)
-def test_every_run_of_a_kept_experiment_composes_into_a_row_of_its_own(path: Path):
-    sweep = OmegaConf.load(path)
-    variants = {config(row, f"seed={seed}", *sweep.overrides).variant for row in sweep.rows for seed in sweep.seeds}
-    assert len(variants) == len(sweep.rows)
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "experiments"))
     return importlib.import_module("run")
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.parent.name)
+def test_every_run_of_a_kept_experiment_composes_into_a_row_of_its_own(run: ModuleType, path: Path):
+    sweep = OmegaConf.load(path)
+    labels = list(run.labels(sweep))
+    assert len({label for label, *_ in labels}) == len(labels) == len(sweep.rows) * len(sweep.seeds)
+    composed = [config(*row, f"seed={seed}", *sweep.overrides) for _, row, seed in labels]
+    rows = {(one.variant, one.selection.ranked, one.sampler.attended) for one in composed}
+    assert len(rows) == len(sweep.rows)
+    assert {one.seed for one in composed} == set(sweep.seeds)
+
+
+def test_rows_have_a_name_where_they_have_several_overrides(run: ModuleType):
+    plain = OmegaConf.create({"rows": ["table1=cut", "table1=bam"], "seeds": [0]})
+    assert list(run.labels(plain)) == [("cut_seed0", ["table1=cut"], 0), ("bam_seed0", ["table1=bam"], 0)]
+    named = OmegaConf.create({"rows": {"raw": ["table1=bam", "sampler.attended=false"]}, "seeds": [0, 1]})
+    assert [label for label, *_ in run.labels(named)] == ["raw_seed0", "raw_seed1"]
+    assert next(run.labels(named))[1] == ["table1=bam", "sampler.attended=false"]
+
+
+def test_the_table_shows_kept_runs_of_another_experiment_beside(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Made from what is kept: two rows of one experiment, of which the other names one."""
+    kept, other = tmp_path / "experiments" / "mine", tmp_path / "experiments" / "theirs"
+    source = ROOT / "experiments" / "carla2camvid_table1_v2" / "runs"
+    shutil.copytree(source / "cut_seed0", other / "runs" / "cut_seed0")
+    shutil.copytree(source / "cut_seed1", other / "runs" / "cut_seed1")
+    shutil.copytree(source / "cut_seed2", kept / "runs" / "cut_seed2")
+    (kept / "sweep.yaml").write_text("beside: ['theirs/runs/cut_seed[0]']")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "KEPT", tmp_path / "experiments")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert run.report("mine") == 0
+    lines = (kept / "runs.csv").read_text().splitlines()
+    assert len(lines) == 3  # the heading, one of mine, one of theirs
 
 
 def test_a_finished_run_is_skipped_a_begun_one_continued_and_a_torn_one_started_again(run: ModuleType, tmp_path: Path):
