@@ -1,7 +1,7 @@
 """Settings against the signature they are for: the annotations of a constructor are the schema of its yaml."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,6 +18,7 @@ _SCALARS: dict[Any, str] = {
     str: "text",
     NoneType: "null",
 }
+_LISTS = (list, tuple, Sequence, Collection, Iterable)
 
 
 def check(target: Callable[..., Any], node: DictConfig, names: Mapping[str, str]) -> None:
@@ -79,9 +80,7 @@ def _fits(value: Any, hint: Any) -> bool:
 def _fits_list(values: ListConfig, origin: Any, inner: tuple[Any, ...]) -> bool:
     if origin is tuple and Ellipsis not in inner:
         return len(values) == len(inner) and all(_fits(*pair) for pair in zip(values, inner, strict=True))
-    if not (inspect.isclass(origin) and issubclass(list, origin)) and origin is not tuple:
-        return False
-    return all(_fits(value, inner[0]) for value in values)
+    return origin in _LISTS and all(_fits(value, inner[0]) for value in values)
 
 
 def _choices(hint: Any) -> list[Any]:
@@ -99,9 +98,7 @@ def _described(hint: Any) -> str:
         return " or ".join(dict.fromkeys(known))
     if origin is tuple and Ellipsis not in inner:
         return f"a list of {len(inner)}"
-    if (inspect.isclass(origin) and issubclass(origin, Sequence)) or (
-        inspect.isclass(origin) and issubclass(list, origin)
-    ):
+    if origin in _LISTS:
         return f"a list, each {_described(inner[0])}" if inner[0] is not Any else "a list"
     return _SCALARS.get(hint, "a group of settings with _target_")
 

@@ -114,6 +114,7 @@ TRAINING = [
     ("optimizer.lr=nan", r"^optimizer\.lr must be a number > 0, got nan$"),
     ("optimizer.lr=true", r"^optimizer\.lr must be a number > 0, got True$"),
     ("optimizer.betas=[0.5,2]", "optimizer: Invalid beta parameter"),
+    ("+module.method=1", r"^module\.method must be a group of settings with _target_, got 1$"),
     ("optimizer.betas=[0.5]", r"^optimizer\.betas must be a list of 2, got \[0\.5\]$"),
     ("+optimizer.weight_decay=-1", "optimizer: Invalid weight_decay value: -1"),
     ("+optimizer.momentum=0.9", r"^optimizer\.momentum: Adam takes no such setting; leave it out$"),
