@@ -186,7 +186,7 @@ def test_a_mistake_is_one_line(judge: tuple[Path, Path], tmp_path: Path):
     run = translator(tmp_path / "run", "data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=2")
     for changes, message in (
         ({"judge": str(run)}, "holds no segmenter"),
-        ({"split": "test"}, "split=test: no such split"),
+        ({"split": "test"}, "split must be one of train, val, got 'test'"),
         ({"run": "nowhere"}, "nowhere: not a run folder"),
         ({"worst": 0}, "worst must be >= 1"),
     ):

@@ -57,7 +57,7 @@ def test_a_run_translates_its_own_labelled_source(root: Path, run: Path, tmp_pat
     [
         (["split=train", "input=x"], "input and split exclude each other"),
         ([], "name what to translate"),
-        (["split=test"], "split=test: no such split; choose train or val"),
+        (["split=test"], "split must be one of train, val, got 'test'"),
         (["split=train", "output={root}"], "exists and is no set of this package; name another folder"),
     ],
 )

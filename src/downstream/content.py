@@ -27,7 +27,7 @@ from src.runs.folder import CONTENT, CONTENT_PICTURE, WEIGHTS, load_config
 from src.runs.results import load_metrics, save_metrics
 from src.runs.weights import load_translator
 from src.system.device import device
-from src.system.errors import UserError, did_you_mean
+from src.system.errors import UserError, one_of
 from src.system.files import sha256, write
 from src.translation.any_size import translate_images
 
@@ -42,9 +42,7 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     saved = load_config(folder)
     metrics, protocol = load_metrics(folder)
     listed = domains(config.data, saved.get("data"), folder)
-    if config.split not in ("train", "val"):
-        near = did_you_mean(config.split, ("train", "val"))
-        raise UserError(f"split={config.split}: no such split; choose train or val{near}")
+    one_of("split", config.split, ("train", "val"))
     if config.worst < 1:
         raise UserError(f"worst must be >= 1, got {config.worst}")
     images = listed.x_train if config.split == "train" else listed.x_val

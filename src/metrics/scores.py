@@ -17,7 +17,7 @@ from src.metrics.image_set import ImageSet, embed, square, to_bytes
 from src.metrics.inception_score import inception_score, splits
 from src.metrics.kid import kid, kid_contributions, kid_error
 from src.metrics.sharpness import SHARPNESS, laplacian_deviation, sharpness
-from src.metrics.swd_scores import swd_scores
+from src.metrics.sliced_wasserstein import swd_scores
 from src.system.errors import UserError
 from src.system.ranks import from_first, join, rank, share
 

@@ -7,11 +7,14 @@ variant, and by its numbers the one behind the paper's table.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import fmean, pstdev
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from src.metrics.image_set import exact
 
 PATCH = 7
 PATCHES = 128
@@ -27,6 +30,30 @@ class Distance:
 
     unit: float
     std: float
+
+
+def swd_scores(images_M3SS: Tensor, real_N3SS: Tensor, seeds: int, where: torch.device) -> dict[str, float]:
+    """`swd_unit`, `swd_std`, and `*_spread`, the deviation of each over the draws.
+
+    SWD compares sorted lists, so both sets give the same number of images, evenly spaced over each.
+
+    Args:
+        images_M3SS: uint8.
+        real_N3SS: uint8, of the same side.
+        seeds: number of draws.
+        where: the device to compute on.
+    """
+    count = min(len(images_M3SS), len(real_N3SS))
+    pair = [
+        squares[torch.arange(count) * len(squares) // count].to(where).float() for squares in (images_M3SS, real_N3SS)
+    ]
+    with exact():
+        draws = sliced_wasserstein(*pair, seeds=range(seeds))
+    values: dict[str, float] = {}
+    for scale in ("unit", "std"):
+        found = [getattr(draw, scale) for draw in draws]
+        values |= {f"swd_{scale}": fmean(found), f"swd_{scale}_spread": pstdev(found)}
+    return values
 
 
 def sliced_wasserstein(x_NCHW: Tensor, y_NCHW: Tensor, *, seeds: Iterable[int]) -> list[Distance]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
@@ -106,8 +107,8 @@ def _table(runs: Sequence[Run], now: datetime) -> Table:
     totals, short = _totals(runs), _short(runs)
     counts = ", ".join(f"{totals[state]} {state}" for state in ("finished", "running", "stopped", "broken"))
     lines = [
-        f"{len(runs)} runs ({counts}); {_size(totals['bytes'])}, of which checkpoints "
-        f"{_size(totals['checkpoint_bytes'])}",
+        f"{len(runs)} runs ({counts}); {decimal(totals['bytes'])}, of which checkpoints "
+        f"{decimal(totals['checkpoint_bytes'])}",
         *(f"{name}: {score}" for score, name in short.items() if score != name),
     ]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=escape("\n".join(lines)), caption_justify="left")
@@ -126,7 +127,7 @@ def _table(runs: Sequence[Run], now: datetime) -> Table:
             _steps(run),
             "" if run.score is None else escape(f"{short[run.score]} {run.value:.3f}"),
             _age(now - run.changed),
-            _size(run.bytes),
+            decimal(run.bytes),
             f"[{_COLOURS[run.state]}]{run.state}[/]",
         )
     return table
@@ -155,13 +156,6 @@ def _age(since: timedelta) -> str:
     return f"{max(0, seconds):.0f} s"
 
 
-def _size(count: int) -> str:
-    for length, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= length:
-            return f"{count / length:.1f} {unit}"
-    return f"{count} B"
-
-
 def _remove(options: argparse.Namespace) -> None:
     if not options.folder.is_dir():
         raise UserError(f"{options.folder}: no such folder; name the one that holds the runs with --folder")
@@ -170,8 +164,8 @@ def _remove(options: argparse.Namespace) -> None:
         if options.yes:
             removal.remove(each)
         what = "checkpoints" if options.checkpoints else ", ".join(filter(None, (each.run.variant, each.run.state)))
-        print(f"{'removed' if options.yes else 'would remove'} {each.run.folder} ({what}): {_size(each.bytes)}")
-    total = _size(sum(each.bytes for each in planned))
+        print(f"{'removed' if options.yes else 'would remove'} {each.run.folder} ({what}): {decimal(each.bytes)}")
+    total = decimal(sum(each.bytes for each in planned))
     print(f"{total} freed" if options.yes else f"nothing removed; --yes frees {total}", file=sys.stderr)
 
 

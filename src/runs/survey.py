@@ -64,19 +64,18 @@ def describe(folder: Path, name: str) -> Run:
         folder: of the run.
         name: to call it by.
     """
-    reasons = []
+    reasons, finished = list[str](), (folder / METRICS).is_file()
+    config, metrics, protocol = dict[str, Any](), dict[str, float](), dict[str, Any]()
     try:
         config = config_of(folder)
     except ValueError as error:
-        config = {}
         reasons.append(str(error))
     try:
-        metrics, protocol = _metrics(folder)
-    except ValueError as error:
-        metrics, protocol = {}, {}
-        reasons.append(str(error))
+        if finished:
+            metrics, protocol = load_metrics(folder)
+    except UserError:
+        reasons.append(f"{METRICS} cannot be read")
     reasons += _damage(folder)
-    finished = (folder / METRICS).is_file()
     files = list(_files(folder))
     score = next(iter(metrics), None)
     planned = _planned(config)
@@ -137,15 +136,6 @@ def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _metrics(folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
-    if not (folder / METRICS).is_file():
-        return {}, {}
-    try:
-        return load_metrics(folder)
-    except UserError as error:
-        raise ValueError(f"{METRICS} cannot be read") from error
 
 
 def _damage(folder: Path) -> Iterator[str]:

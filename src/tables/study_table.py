@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -79,9 +79,7 @@ class Line:
 
 def save(study: Study, folder: Path) -> str:
     """Write study.json and what `report` writes; returns table.md."""
-    cells = [{**vars(cell), "metrics": dict(cell.metrics)} for cell in study.cells]
-    content = {"cells": cells, "watched": study.watched, "protocol": dict(study.protocol)}
-    write(folder / STUDY, (json.dumps(content, indent=2) + "\n").encode())
+    write(folder / STUDY, (json.dumps(asdict(study), indent=2) + "\n").encode())
     return report(study, folder)
 
 

@@ -12,12 +12,12 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from src.data.unpaired import Sample
 from src.methods.base import Batch, Method, Places
+from src.metrics.coverage import coverage, mean_distance
 from src.system.errors import UserError
 from src.system.unpromised import log_interval
 from src.training.average import WeightAverage
 from src.training.counted import CountedModule
 from src.training.cuda_graph import CudaGraph, rates_on_device
-from src.training.places import spread
 from src.training.schedule import linear_decay, restart, steps
 
 
@@ -193,8 +193,11 @@ class Translation(CountedModule):
         self.finite.watch({name: means[f"train/{name}"] for name in terms}, self.batches, interval)
         if self.batches % interval:
             return
-        for values in spread(places):
-            self._log_mean(values)
+        for tap, (places_BN, grid) in places.items():
+            share = torch.as_tensor(places_BN.shape[1] / (grid[0] * grid[1]), device=places_BN.device)
+            cover, distance = coverage(places_BN, grid), mean_distance(places_BN, grid)
+            values = {"share": share, "coverage": cover, "distance": distance}
+            self._log_mean({f"places/{tap}_{name}": value for name, value in values.items()})
 
     def _log_mean(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         # over ranks: each has seen its share of the joint batch, and one message serves all values. Stacked, they are

@@ -16,7 +16,7 @@ from src.data.domains import domains
 from src.data.images import demand_apart, read_image
 from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usable_frames
 from src.runs.folder import load_config
-from src.system.errors import UserError, did_you_mean
+from src.system.errors import UserError, one_of
 from src.system.files import sha256, write
 from src.translation.frames import Job
 
@@ -32,8 +32,7 @@ def source_frames(data: DictConfig | None, split: str, run: Path | None = None) 
     """
     listed = domains(data, None if run is None else load_config(run).get("data"), run)
     parts = {"train": listed.x_train, "val": listed.x_val}
-    if split not in parts:
-        raise UserError(f"split={split}: no such split; choose {' or '.join(parts)}{did_you_mean(split, parts)}")
+    one_of("split", split, parts)
     return usable_frames(labels_of(parts[split]))
 
 
