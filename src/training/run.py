@@ -23,7 +23,7 @@ from src.metrics.direction import better
 from src.networks.critic import Critic, looked_through
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
-from src.runs import resuming
+from src.runs import hub, resuming
 from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED, load_config, save_config
 from src.runs.lock import alone
 from src.runs.results import save_cost, save_metrics
@@ -104,7 +104,7 @@ def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     method = build_method(config)
     initial = InitialWeights()
     if start is None and config.get("init_from") is not None:
-        say(initial.take(method, Path(config.init_from)))
+        say(initial.take(method, hub.path_of(config.init_from)))
     if start is None and _aligns(method):
         method.fit_colours(*data.colours)
     _demand_room(method, data.transforms.height, data.transforms.width)
