@@ -16,6 +16,7 @@ from src.config.schema.reading import (
     EvaluateConfig,
     ExplainConfig,
     ExportConfig,
+    PublishConfig,
     StudyConfig,
     TranslateConfig,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "EvaluateConfig",
     "ExplainConfig",
     "ExportConfig",
+    "PublishConfig",
     "SegmentConfig",
     "StudyConfig",
     "TrainConfig",
@@ -52,7 +54,7 @@ ROOTS = {
         "study": StudyConfig,
         "explain": ExplainConfig,
     },
-    **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
+    **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig, "publish": PublishConfig},
     **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
 }
 """Of each conf/<name>.yaml that a command reads."""
