@@ -7,7 +7,6 @@ configuration and scores are asked for, whatever else lies there.
 import functools
 import logging
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from src.runs.folder import CONFIG, METRICS, WEIGHTS
 from src.system.errors import DISK, UserError
+from src.system.ranks import say
 
 PREFIX = "hf://"
 OF_A_RUN = (CONFIG, WEIGHTS, METRICS)
@@ -156,5 +156,5 @@ def _snapshot(named: str) -> Path:
     files = OF_A_RUN if place.file is None else (place.file,)
     with answered(named):
         folder = Path(snapshot_download(place.repo, revision=place.revision, allow_patterns=list(files)))
-    print(f"{named}: commit {folder.name}", file=sys.stderr)
+    say(f"{named}: commit {folder.name}")
     return folder
