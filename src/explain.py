@@ -25,7 +25,7 @@ from src.data.sixteen_bits import white_of
 from src.data.transforms import Transforms, transforms_of
 from src.data.unpaired import sample_key
 from src.methods.base import Method
-from src.runs import logs
+from src.runs import hub, logs
 from src.runs.folder import CONFIG, load_config
 from src.runs.weights import load_method, load_translator
 from src.system.device import device
@@ -72,7 +72,7 @@ def main(config: schema.ExplainConfig) -> None:
 
 def explain(config: schema.ExplainConfig) -> Path:
     """Write a picture for each image; returns the folder they lie in."""
-    folder, output, where = Path(config.run), Path(config.output), device(config.accelerator)
+    folder, output, where = hub.folder_of(config.run), Path(config.output), device(config.accelerator)
     jobs = plan(config.input, output)
     if film := next((path for path, _ in jobs if is_video(path)), None):
         raise UserError(f"input={film}: is a video; name images")

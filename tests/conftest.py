@@ -1,7 +1,7 @@
 """What most tests build: a method of a few thousand parameters, straight from conf/."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -21,6 +21,7 @@ from src.config import naming, schema
 from src.config.build import build_method
 from src.methods.base import Batch
 from src.methods.cut import CUT
+from tests.hub import Hub
 
 # the same examples every time; more of them: pytest <file> -n 0 --hypothesis-profile=thorough
 settings.register_profile(
@@ -118,6 +119,26 @@ def frames(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return write
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub without repositories; this process's client finds it, with a cache of its own and no token."""
+    import huggingface_hub.constants as client
+
+    from src.runs import hub
+
+    server = Hub()
+    monkeypatch.setattr(client, "ENDPOINT", server.url)
+    monkeypatch.setattr(client, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(client, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(client, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(client, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    hub._snapshot.cache_clear()
+    yield server
+    hub._snapshot.cache_clear()
+    server.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

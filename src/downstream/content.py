@@ -23,6 +23,7 @@ from src.downstream import confusion, outlines
 from src.downstream.confusion import Confusion
 from src.downstream.data import read_labelled
 from src.downstream.trained import TrainedSegmenter, load_segmenter
+from src.runs import hub
 from src.runs.folder import CONTENT, CONTENT_PICTURE, WEIGHTS, load_config
 from src.runs.results import load_metrics, save_metrics
 from src.runs.weights import load_translator
@@ -38,6 +39,7 @@ Version = Callable[[Tensor, int], Tensor]
 
 def content(config: schema.ContentConfig) -> dict[str, float]:
     """Judge a run; write content.json, content.png and the headline scores into its metrics.json, which it returns."""
+    hub.demand_local(config.run, "what is found is kept in the run's folder")
     folder = Path(config.run)
     saved = load_config(folder)
     metrics, protocol = load_metrics(folder)

@@ -20,7 +20,7 @@ from src.data.layouts import Domains
 from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream.run import FREE_ON_RESUME, segment
-from src.runs import resuming
+from src.runs import hub, resuming
 from src.runs.find import find
 from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
 from src.runs.results import load_metrics
@@ -145,7 +145,8 @@ def _finished(folders: Sequence[str]) -> list[Path]:
     """The finished runs in the folders, at any depth; raises UserError for a folder without any."""
     found: list[Path] = []
     for name in folders:
-        runs = find(Path(name), links=True) if Path(name).is_dir() else ()
+        folder = hub.folder_of(name)
+        runs = find(folder, links=True) if folder.is_dir() else ()
         below = [run for run in runs if all((run / one).is_file() for one in (CONFIG, WEIGHTS))]
         if not below:
             raise UserError(f"runs: {name} holds no finished run; name run folders or sweeps that src.train wrote")

@@ -1,6 +1,5 @@
 """A method as a training begins with it: its first weights, and refused if its images are too small for it."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from src.methods.base import Method
 from src.networks.critic import Critic
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
+from src.runs import hub
 from src.system.errors import UserError
 from src.system.ranks import say
 from src.training.callbacks.initial_weights import InitialWeights
@@ -34,7 +34,7 @@ def method_for(config: DictConfig, data: UnpairedData, initial: InitialWeights, 
     seed_everything(config.seed, workers=True, verbose=False)
     method = build_method(config)
     if new and config.get("init_from") is not None:
-        say(initial.take(method, Path(config.init_from)))
+        say(initial.take(method, hub.path_of(config.init_from)))
     if new and _aligns(method):
         method.fit_colours(*data.untrained.colours)
     _demand_room(method, data.transforms.height, data.transforms.width)

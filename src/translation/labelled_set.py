@@ -41,6 +41,7 @@ def write_set(
     output: Path,
     recipe: Mapping[str, Any],
     make: Callable[[list[Job]], None] | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the set, or what is missing or damaged of it; manifest.json stands there when all of it is.
 
@@ -49,6 +50,7 @@ def write_set(
         output: a folder that is empty, or one that an earlier call with the same recipe began.
         recipe: what the images are made by; a folder of another recipe is refused.
         make: turns each job's source into its PNG, whole or not at all; None links the source images as they are.
+        said: more for the manifest, which a folder begun by an earlier call need not share.
 
     Returns the folder that names the set, as `train=` takes it.
 
@@ -82,7 +84,7 @@ def write_set(
         placed = {frame: [output / _below(one, frame) for one in frame.companions] for frame in frames}
         written = [path for frame in frames for path in (images[frame], *placed[frame])]
         files = {path.relative_to(output).as_posix(): sha256(path) for path in _bar(written, "hashing")}
-        write(output / MANIFEST, (json.dumps({**identity, "files": files}, indent=1) + "\n").encode())
+        write(output / MANIFEST, (json.dumps({**identity, **(said or {}), "files": files}, indent=1) + "\n").encode())
         (output / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}); free or choose another place") from error

@@ -38,7 +38,7 @@ def translator(config: schema.TranslateConfig) -> tuple[nn.Module, dict[str, Any
     Raises UserError if not exactly one of run and weights is named, or it holds no translator.
     """
     network = load.translator(config.run, config.weights, average=config.average, accelerator=config.accelerator)
-    made_by = {"weights_sha256": sha256(load.source(config.run, config.weights)), "average": config.average}
+    made_by = {"weights_sha256": sha256(load.source(config.run, config.weights).file), "average": config.average}
     white = _white(config)
     if white != WHITE:
         made_by |= {"white": white}
@@ -48,7 +48,8 @@ def translator(config: schema.TranslateConfig) -> tuple[nn.Module, dict[str, Any
 def _white(config: schema.TranslateConfig) -> int:
     if config.white is not None:
         return demand_white(config.white, "white")
-    return WHITE if config.run is None else white_of(load_config(Path(config.run)).get("data"))
+    run = load.source(config.run, config.weights).run
+    return WHITE if run is None else white_of(load_config(run).get("data"))
 
 
 def _translate_files(config: schema.TranslateConfig) -> Path:
@@ -67,15 +68,17 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
         print(f"{len(jobs) - len(todo)} of {len(jobs)} are there already, made by the same weights", file=sys.stderr)
     where = device(config.accelerator)
 
+    said = _came_from(config)
+
     def note(source: Path, target: Path, content: bytes) -> None:
-        made.note(source, target, hashlib.sha256(content).hexdigest())
+        made.note(source, target, hashlib.sha256(content).hexdigest(), **said)
 
     images = [job for job in todo if not is_video(job[0])]
     if images:
         translate(network, images, where, config.memory_limit, note, read, scale)
     for source, target in todo:
         if is_video(source):
-            translate_video(network, (source, target), where, config.memory_limit, made.note, scale)
+            translate_video(network, (source, target), where, config.memory_limit, partial(made.note, **said), scale)
     for _, target in jobs:
         if is_video(target):
             print(json.dumps({"video": str(target), **made.of(target).get("video", {})}))
@@ -88,10 +91,14 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     assert config.split is not None
     if config.format != "png" or config.overwrite:
         raise UserError("format and overwrite are for input=; a labelled set is PNGs, and only its own are replaced")
-    load.source(config.run, config.weights)  # one of them is named
-    if config.data is None and config.run is None:
+    source = load.source(config.run, config.weights)
+    if config.data is None and source.run is None:
         raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
-    frames = source_frames(config.data, config.split, None if config.run is None else Path(config.run))
+    if source.hub is not None and "layout" not in (config.data or {}):
+        raise UserError(
+            "split with a run of the Hub: places that it names are not looked at; give data=<one of conf/data>"
+        )
+    frames = source_frames(config.data, config.split, source.run)
     scale = Scale(load.training_height(config.run, config.weights), config.size)
     read = partial(read_image, white=_white(config))
     network, made_by = translator(config)
@@ -101,4 +108,10 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     def make(jobs: list[Job]) -> None:
         translate(network, jobs, where, config.memory_limit, read=read, scale=scale)
 
-    return write_set(frames, Path(config.output), recipe, make)
+    return write_set(frames, Path(config.output), recipe, make, _came_from(config))
+
+
+def _came_from(config: schema.TranslateConfig) -> dict[str, Any]:
+    """What is kept beside a translation of the weights' address; equal weights of another are equal all the same."""
+    address = load.source(config.run, config.weights).hub
+    return {} if address is None else {"hub": address}

@@ -14,6 +14,7 @@ from src.config.schema.reading import (
     EvaluateConfig,
     ExplainConfig,
     ExportConfig,
+    PublishConfig,
     StudyConfig,
     TranslateConfig,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "EvaluateConfig",
     "ExplainConfig",
     "ExportConfig",
+    "PublishConfig",
     "SegmentConfig",
     "StudyConfig",
     "TrainConfig",
@@ -47,7 +49,7 @@ ROOTS = {
         "study": StudyConfig,
         "explain": ExplainConfig,
     },
-    **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig},
+    **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig, "publish": PublishConfig},
     **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
 }
 """The schema of each conf/<name>.yaml that a command reads."""

@@ -34,7 +34,7 @@ class ExplainConfig:
     """Root of conf/explain.yaml.
 
     Attributes:
-        run: folder of a trained run, or of a sweep, whose rows are shown side by side.
+        run: folder of a trained run, or of a sweep, whose rows are shown side by side, or an address on the Hub.
         input: an image, or a folder of images at any depth.
         output: folder for the pictures, a PNG an image.
         average: show the output of the averaged weights; false takes the last step's.
@@ -54,7 +54,7 @@ class StudyConfig:
 
     Attributes:
         data: one of conf/data; its source must have class maps, and its target.
-        runs: folders of trained translators, or of sweeps.
+        runs: folders of trained translators, or of sweeps, or addresses on the Hub.
         seeds: of the segmenter.
         paired: on the set of a run the segmenter of that run's own seed alone is trained, on other sets those of all
             seeds: a row of as many translators as there are seeds, for a third of the trainings with three.
@@ -79,8 +79,8 @@ class TranslateConfig:
     """Root of conf/translate.yaml.
 
     Attributes:
-        run: folder of a trained run; or else:
-        weights: a file of src.export, or a generator of the released CUT or CycleGAN code.
+        run: folder of a trained run, or its address on the Hub, hf://user/name[@revision]; or else:
+        weights: a file of src.export, or its address, or a generator of the released CUT or CycleGAN code.
         input: an image, a video, a folder of images at any depth, or a pattern of images and videos; or else:
         split: train or val: of a labelled source set, which is written anew with its class maps.
         data: the set, one of conf/data; by default the run's own.
@@ -114,7 +114,7 @@ class ExportConfig:
     """Root of conf/export.yaml.
 
     Attributes:
-        run: folder of a finished run.
+        run: folder of a finished run, or its address on the Hub.
         format: onnx, torchscript or safetensors.
         output: the file.
         average: export the averaged weights; false takes the last step's.
@@ -128,6 +128,29 @@ class ExportConfig:
     average: bool = True
     precision: str = "float32"
     licence: str | None = None
+
+
+@dataclass
+class PublishConfig:
+    """Root of conf/publish.yaml.
+
+    Attributes:
+        run: folder of a finished run.
+        repo: user/name on the Hugging Face Hub, made if it is not there.
+        private: of a repository that is made; one that is there must be private already.
+        revision: branch, made if it is not there.
+        licence: what may be done with the weights; by default what follows from the data set.
+        pictures: upload the run's last panel, which shows frames of its source.
+        dry: folder that takes what would be uploaded.
+    """
+
+    run: str = MISSING
+    repo: str = MISSING
+    private: bool = False
+    revision: str = "main"
+    licence: str | None = None
+    pictures: bool = True
+    dry: str | None = None
 
 
 @dataclass

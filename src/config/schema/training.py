@@ -14,7 +14,8 @@ class TrainConfig:
         seed: fixes weights, draws, crops, flips and places.
         variant: the run's row in a table; by default it follows from the choices, see src.config.naming.variant.
         resume: run folder to continue; its own configuration is used.
-        init_from: run folder or file of weights that a new run starts from; a finished run needs it no more.
+        init_from: run folder, file of weights or an address of either on the Hub that a new run starts from; a finished
+            run needs it no more.
         compile: torch.compile of encoder, decoder and discriminator.
         nce_reduction: method.reduction of the methods that have PatchNCE; here, so that a preset can set it for all.
         nce_identity: likewise method.lambda_y, the weight of PatchNCE(y, G(y)).

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from src.config import schema
 from src.networks.generator import Generator
+from src.runs import hub
 from src.runs.weights import load_translator
 from src.system.errors import UserError, one_of
 from src.system.files import write
@@ -33,13 +34,16 @@ def export(config: schema.ExportConfig) -> dict[str, object]:
     """
     output = Path(config.output)
     _check(config, output)
-    network = load_translator(Path(config.run), average=config.average)
+    folder = hub.folder_of(config.run)
+    network = load_translator(folder, average=config.average)
     assert isinstance(network, Generator)
-    provenance = facts.gather(Path(config.run), network, average=config.average, licence=config.licence)
+    provenance = facts.gather(folder, network, average=config.average, licence=config.licence)
     tolerance = TOLERANCES[config.precision]
     sizes = ", ".join(f"{height}x{width}" for _, height, width in SIZES)
     checked = f"outputs within {tolerance:g} of the network's at {sizes}; stored as {config.precision}"
-    provenance = replace(provenance, facts={**provenance.facts, "tolerance": checked})
+    address = hub.pinned(config.run)
+    came_from = {} if address is None else {"hub": address}
+    provenance = replace(provenance, facts={**provenance.facts, **came_from, "tolerance": checked})
     content = _bytes(config, network, provenance.facts)
     difference = _checked(config, network, content, output.name, tolerance)
     page = output.with_name(f"{output.name}.md")

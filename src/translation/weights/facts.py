@@ -15,17 +15,12 @@ from src.runs.results import load_metrics
 from src.system.commit import git_commit
 from src.system.errors import UserError
 from src.system.files import sha256
+from src.translation.weights.terms import Terms, terms
 
 MADE_BY = "attention-cut, python -m src.export"
 RANGE = "[-1, 1]"
 LONGEST = 1000
 """Characters of a fact."""
-
-_LICENCES = {
-    "src.data.layouts.streets": "MIT, as the frames, which the package draws itself",
-    "src.data.layouts.gta2cityscapes": "research only, as Playing for Data and Cityscapes; see their terms",
-}
-_DERIVED = "as the training frames allow, from which the weights derive; their licence is not known to the package"
 
 
 @dataclass(frozen=True)
@@ -34,11 +29,13 @@ class Provenance:
 
     Attributes:
         facts: texts by name, for the file.
+        terms: its licence, and credits to the makers of its training frames.
         metrics: scores of the run.
         protocol: what they need beside them.
     """
 
     facts: dict[str, str]
+    terms: Terms
     metrics: dict[str, float]
     protocol: dict[str, object]
 
@@ -59,6 +56,9 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
     data = config.get("data")
     white = white_of(data)
     layout = str(OmegaConf.select(config, "data.layout._target_"))
+    digest = str(protocol.get("data_digest", "unknown"))
+    start = protocol.get("init_from_sha256")
+    allowed = terms(layout, _name(data), digest, licence)
     facts = {
         "made_by": MADE_BY,
         "what": f"image-to-image translator x -> y, a ResNet generator ({config.get('variant', 'unknown')})",
@@ -70,19 +70,20 @@ def gather(folder: Path, network: Generator, *, average: bool, licence: str | No
         "sizes": f"H and W multiples of {STRIDE}, at least {2 * STRIDE}; src.translate repeats the border up to one "
         "and cuts it off again",
         "data": _named(data, layout),
-        "data_digest": str(protocol.get("data_digest", "unknown")),
+        "data_digest": digest,
         "training_size": _size(height_of(data)),
         **({} if white == WHITE else {"white": f"{white} in 16-bit files: src.translate weights=... white={white}"}),
         "seed": str(protocol.get("seed", "unknown")),
         "steps": str(protocol.get("batches", "unknown")),
+        **({"began_with": f"weights of another training, sha256 {start}; their terms hold too"} if start else {}),
         "commit": str(protocol.get("commit", "unknown")),
         "exported_by_commit": git_commit(),
-        "licence": f"weights: {licence or _LICENCES.get(layout, _DERIVED)}; code: MIT",
+        "licence": f"weights: {allowed.licence}; code: MIT",
     }
     for key, value in facts.items():
         if len(value) > LONGEST or not value.isprintable():
             raise UserError(f"{key}: up to {LONGEST} printable characters in one line, please")
-    return Provenance(facts, metrics, protocol)
+    return Provenance(facts, allowed, metrics, protocol)
 
 
 def architecture(facts: Mapping[str, str]) -> Architecture:
@@ -103,11 +104,14 @@ def architecture(facts: Mapping[str, str]) -> Architecture:
 
 
 def _named(data: DictConfig | None, layout: str) -> str:
-    """The last part of the root alone: paths say more of the user than of the data."""
-    kind = layout.rpartition(".")[2]
-    root = None if data is None else data.get("root")
-    name = Path(str(root)).name if root is not None else ""
+    kind, name = layout.rpartition(".")[2], _name(data)
     return kind if name in ("", kind) else f"{name} ({kind})"
+
+
+def _name(data: DictConfig | None) -> str:
+    """The last part of the root alone: paths say more of the user than of the data."""
+    root = None if data is None else data.get("root")
+    return Path(str(root)).name if root is not None else ""
 
 
 def height_of(data: DictConfig | None) -> int | None:
