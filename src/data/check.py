@@ -71,7 +71,7 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
     }
     summaries = {name: summary(findings, table) for name, findings in found.items()}
     for part in summaries.values():
-        part["ids_fit"] = label_tables.fitting(part["ids"]) if part["ids"] else None
+        part["ids_fit"] = label_tables.closest_table(part["ids"]) if part["ids"] else None
         part["other_table"] = label_tables.other_table(part["ids"], table) if part["ids"] else None
     return {
         "trainable": not any(part["unreadable"] for part in summaries.values())

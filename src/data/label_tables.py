@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from src.config.build import build
 from src.config.naming import GROUPS
-from src.data.labelled import Frame
+from src.data.labelled import LabelledFrame
 from src.data.labels import LabelTable, read_ids
 from src.system.errors import UserError
 
@@ -26,7 +26,7 @@ def tables() -> dict[str, LabelTable]:
     return {path.stem: build(OmegaConf.load(path), "labels") for path in sorted((GROUPS / "labels").glob("*.yaml"))}
 
 
-def fitting(ids: Iterable[int]) -> str | None:
+def closest_table(ids: Iterable[int]) -> str | None:
     """Name of the table of conf/labels that knows all ids of a set and fewest others; None if none knows all."""
     found = set(ids)
     knowing = {name: table for name, table in tables().items() if found <= table.known}
@@ -39,12 +39,12 @@ def other_table(ids: Iterable[int], table: LabelTable) -> str | None:
     A table that stands nowhere there is its user's own, and is not doubted.
     """
     found = set(ids)
-    name = fitting(found) if found <= table.known else None
+    name = closest_table(found) if found <= table.known else None
     ours = any(one.known == table.known for one in tables().values())
     return name if ours and name is not None and tables()[name].known != table.known else None
 
 
-def demand_own(frames: Sequence[Frame], table: LabelTable, key: str, mend: str = "choose it") -> None:
+def demand_own(frames: Sequence[LabelledFrame], table: LabelTable, key: str, mend: str = "choose it") -> None:
     """Refuse a set whose ids belong to another table, and class maps that the table cannot read.
 
     Args:

@@ -24,7 +24,7 @@ _LAYOUTS = (
 
 
 @dataclass(frozen=True)
-class Frame:
+class LabelledFrame:
     """An image, its class map, and the files of the set that describe the same frame.
 
     Attributes:
@@ -40,7 +40,7 @@ class Frame:
     base: Path
 
 
-def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
+def labelled_set(node: Any, split: Split, key: str) -> list[LabelledFrame]:
     """The frames a `train=` or `test=` names, sorted; those that cannot be used are skipped, with a line on stderr.
 
     Args:
@@ -72,7 +72,7 @@ def labelled_set(node: Any, split: Split, key: str) -> list[Frame]:
     return usable_frames(labels_of(found, key), key)
 
 
-def usable_frames(frames: Sequence[Frame], key: str = "data") -> list[Frame]:
+def usable_frames(frames: Sequence[LabelledFrame], key: str = "data") -> list[LabelledFrame]:
     """The frames whose image and class map are there, can be read and are of one size; the others are announced.
 
     One rule for all layouts and commands. Raises UserError as `usable` does, and if none is left.
@@ -84,7 +84,7 @@ def usable_frames(frames: Sequence[Frame], key: str = "data") -> list[Frame]:
     return [frame for frame in frames if frame.image in kept]
 
 
-def labels_of(images: Sequence[Path], key: str = "data") -> list[Frame]:
+def labels_of(images: Sequence[Path], key: str = "data") -> list[LabelledFrame]:
     """The frames of some images, in the layout their paths show, whether or not their class maps exist.
 
     Raises UserError if they lie in none of the known layouts.
@@ -103,7 +103,7 @@ def is_street(image: Path) -> bool:
     return image.stem.endswith("_leftImg8bit")
 
 
-def expected_frame(image: Path) -> Frame | None:
+def expected_frame(image: Path) -> LabelledFrame | None:
     """The frame of an image by the layout its path shows, whether or not its class map exists; None without layout."""
     parts = image.parts
     for index in range(len(parts) - 1, -1, -1):
@@ -128,7 +128,7 @@ def home(images: Sequence[Path]) -> Path:
     return frame.base if folder == frame.base / "images" else folder
 
 
-def digest(frames: Sequence[Frame]) -> str:
+def digest(frames: Sequence[LabelledFrame]) -> str:
     """Twelve hex digits of the names and contents of all images and class maps."""
     sha = hashlib.sha256()
     for frame in frames:
@@ -144,16 +144,16 @@ def _images(folder: Path, key: str) -> list[Path]:
     return listing.images
 
 
-def _paired(image: Path, images: Path, labels: Path, base: Path) -> Frame:
+def _paired(image: Path, images: Path, labels: Path, base: Path) -> LabelledFrame:
     path = _png(labels / image.relative_to(images).with_suffix(""))
-    return Frame(image, path, (path,), base)
+    return LabelledFrame(image, path, (path,), base)
 
 
-def _cityscapes(image: Path, base: Path, below: Path) -> Frame:
+def _cityscapes(image: Path, base: Path, below: Path) -> LabelledFrame:
     stem = image.stem.removesuffix("_leftImg8bit")
     folder = base / "gtFine" / below.parent
     path = _png(folder / f"{stem}_gtFine_labelIds")
-    return Frame(image, path, tuple(sorted(folder.glob(f"{stem}_gtFine_*"))), base)
+    return LabelledFrame(image, path, tuple(sorted(folder.glob(f"{stem}_gtFine_*"))), base)
 
 
 def _png(stem: Path) -> Path:

@@ -49,7 +49,7 @@ class TimedLoader(DataLoader[T]):
             with shared_failure():
                 started = time.monotonic()
                 try:
-                    with _death_awaited():
+                    with _waiting_for_its_death():
                         batch = next(batches, None)
                 except (RuntimeError, OSError) as error:  # PyTorch's kinds and words for it change
                     if lack := self.lack():
@@ -62,7 +62,7 @@ class TimedLoader(DataLoader[T]):
 
 
 @contextmanager
-def _death_awaited() -> Iterator[None]:
+def _waiting_for_its_death() -> Iterator[None]:
     """Give PyTorch the time to learn that the process has died whose connection has ended.
 
     Its handler of SIGCHLD says so by a RuntimeError, which would else come out of whatever runs a moment later.

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from src.data.fingerprint import fingerprint
 from src.data.images import Pixels, image_size, open_image, read_image
-from src.data.labelled import Frame
+from src.data.labelled import LabelledFrame
 from src.data.labels import ClassMap, LabelTable, demand_ids
 from src.data.resumable import ResumableData
 from src.data.sixteen_bits import WHITE, demand_white
@@ -45,7 +45,7 @@ class LabelledImages(Dataset[LabelledSample]):
         white: see read_image.
     """
 
-    frames: Sequence[Frame]
+    frames: Sequence[LabelledFrame]
     table: LabelTable
     transforms: JointTransforms
     _: KW_ONLY
@@ -86,7 +86,7 @@ class LabelledData(ResumableData):
 
     def __init__(
         self,
-        frames: Sequence[Frame],
+        frames: Sequence[LabelledFrame],
         table: LabelTable,
         *,
         size: int,
@@ -122,7 +122,7 @@ class LabelledData(ResumableData):
         return fingerprint(path for frame in self.images.frames for path in (frame.image, frame.labels))
 
 
-def check_readable(frames: Sequence[Frame], table: LabelTable) -> None:
+def check_readable(frames: Sequence[LabelledFrame], table: LabelTable) -> None:
     """Raise UserError now for what would end a training, or the scoring after it: colours for ids, unequal sizes.
 
     Every header is read, and LOOKED_AT frames, evenly spaced, are decoded and their ids looked up.
@@ -135,19 +135,19 @@ def check_readable(frames: Sequence[Frame], table: LabelTable) -> None:
         read_labelled(frames[number * len(frames) // count], table)
 
 
-def _check_headers(frame: Frame) -> None:
+def _check_headers(frame: LabelledFrame) -> None:
     with open_image(frame.labels, "class map") as file:
         demand_ids(frame.labels, file)
     _demand_same(frame, image_size(frame.labels, "class map"), image_size(frame.image))
 
 
-def _demand_same(frame: Frame, labels: tuple[int, int], image: tuple[int, int]) -> None:
+def _demand_same(frame: LabelledFrame, labels: tuple[int, int], image: tuple[int, int]) -> None:
     if labels != image:
         sizes = [f"{width}x{height}" for width, height in (labels, image)]
         raise UserError(f"{frame.labels}: is {sizes[0]}, its image {frame.image} {sizes[1]}; remove both from the set")
 
 
-def read_labelled(frame: Frame, table: LabelTable, white: int = WHITE) -> tuple[Pixels, ClassMap]:
+def read_labelled(frame: LabelledFrame, table: LabelTable, white: int = WHITE) -> tuple[Pixels, ClassMap]:
     """Image, see read_image, and class map of a frame; raises UserError if their sizes differ."""
     pixels, labels = read_image(frame.image, white), table.read(frame.labels)
     _demand_same(frame, (labels.shape[1], labels.shape[0]), (pixels.shape[1], pixels.shape[0]))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from src.config import limits
 from src.config.build import build, complete
 from src.data import label_tables
-from src.data.labelled import Frame, Split, digest, labelled_set
+from src.data.labelled import LabelledFrame, Split, digest, labelled_set
 from src.data.labels import LabelTable
 from src.downstream import confusion
 from src.downstream.data import LabelledData, check_readable, read_labelled
@@ -99,7 +99,7 @@ def _segment(run: Run) -> dict[str, float]:
     return metrics
 
 
-def _labelled(node: Any, table: LabelTable, split: Split, key: str) -> list[Frame]:
+def _labelled(node: Any, table: LabelTable, split: Split, key: str) -> list[LabelledFrame]:
     """A set that can be read and is labelled by `table`; see `labelled_set` for what may name it."""
     frames = labelled_set(node, split, key)
     label_tables.demand_own(frames, table, key)
@@ -107,7 +107,7 @@ def _labelled(node: Any, table: LabelTable, split: Split, key: str) -> list[Fram
     return frames
 
 
-def score(trained: TrainedSegmenter, frames: Sequence[Frame], white: int) -> torch.Tensor:
+def score(trained: TrainedSegmenter, frames: Sequence[LabelledFrame], white: int) -> torch.Tensor:
     """The confusion matrix [K, K] over all frames, see read_image, at the full size of their class maps."""
     counts = confusion.Confusion(len(trained.table))
     for frame in tqdm(frames, desc="scoring", unit="image", file=sys.stderr, leave=False):

@@ -15,7 +15,7 @@ from src.config.naming import file_name
 from src.data.colour_transfer import transfer_colours
 from src.data.domains import domains
 from src.data.images import read_image, write_image
-from src.data.labelled import Frame, digest, home, labelled_set, labels_of, usable_frames
+from src.data.labelled import LabelledFrame, digest, home, labelled_set, labels_of, usable_frames
 from src.data.layouts import Domains
 from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
@@ -97,7 +97,7 @@ def study(config: schema.StudyConfig) -> str:
 
 
 def _sets(
-    config: schema.StudyConfig, listed: Domains, source: Sequence[Frame], folder: Path, real: Path
+    config: schema.StudyConfig, listed: Domains, source: Sequence[LabelledFrame], folder: Path, real: Path
 ) -> Iterator[TrainingSet]:
     yield TrainingSet(RAW, "", "raw", partial(write_set, source, folder / "raw", {"made_by": "nothing"}), config.seeds)
     white = white_of(config.data)
@@ -133,7 +133,7 @@ def _seed(saved: DictConfig, run: Path) -> int:
     return seed
 
 
-def _transfer(frames: Sequence[Frame], targets: Sequence[Path], white: int, jobs: list[Job]) -> None:
+def _transfer(frames: Sequence[LabelledFrame], targets: Sequence[Path], white: int, jobs: list[Job]) -> None:
     """Each frame takes the colours of one target image; its place in the set tells which."""
     places = {frame.image: place for place, frame in enumerate(frames)}
     for source, target in tqdm(jobs, desc="transferring colours", unit="image", file=sys.stderr, leave=False):

@@ -32,8 +32,8 @@ def recomputed(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def _policy(context: SelectiveCheckpointContext, operation: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
     # a blur is a convolution with as many groups as channels, and costs next to nothing
-    dear = operation is torch.ops.aten.convolution.default and args[8] == 1
-    return CheckpointPolicy.MUST_SAVE if dear else CheckpointPolicy.PREFER_RECOMPUTE
+    costly = operation is torch.ops.aten.convolution.default and args[8] == 1
+    return CheckpointPolicy.MUST_SAVE if costly else CheckpointPolicy.PREFER_RECOMPUTE
 
 
 _CONTEXTS = partial(create_selective_checkpoint_contexts, _policy)

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from src.runs import removal
 from src.runs.find import find
-from src.runs.survey import Run, describe
+from src.runs.survey import FoundRun, describe
 from src.system.errors import UserError
 from src.system.files import print_any_name
 
@@ -88,12 +88,12 @@ def _list(options: argparse.Namespace) -> None:
             console.print(f"{run.name}: {run.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
-def _record(runs: Sequence[Run], folder: Path) -> dict[str, object]:
+def _record(runs: Sequence[FoundRun], folder: Path) -> dict[str, object]:
     listed = [{**asdict(run), "folder": str(run.folder), "changed": run.changed.isoformat()} for run in runs]
     return {"folder": str(folder), "runs": listed, "totals": _totals(runs)}
 
 
-def _totals(runs: Sequence[Run]) -> dict[str, int]:
+def _totals(runs: Sequence[FoundRun]) -> dict[str, int]:
     states = {state: sum(run.state == state for run in runs) for state in ("finished", "running", "stopped", "broken")}
     return {
         "runs": len(runs),
@@ -103,7 +103,7 @@ def _totals(runs: Sequence[Run]) -> dict[str, int]:
     }
 
 
-def _table(runs: Sequence[Run], now: datetime) -> Table:
+def _table(runs: Sequence[FoundRun], now: datetime) -> Table:
     totals, short = _totals(runs), _short(runs)
     counts = ", ".join(f"{totals[state]} {state}" for state in ("finished", "running", "stopped", "broken"))
     lines = [
@@ -133,7 +133,7 @@ def _table(runs: Sequence[Run], now: datetime) -> Table:
     return table
 
 
-def _short(runs: Sequence[Run]) -> dict[str, str]:
+def _short(runs: Sequence[FoundRun]) -> dict[str, str]:
     """What to call each score: by its family ("kid"), where all runs have the same of the family."""
     scores = sorted({run.score for run in runs if run.score is not None})
     families = [score.partition("_")[0] for score in scores]
@@ -143,7 +143,7 @@ def _short(runs: Sequence[Run]) -> dict[str, str]:
 _COLOURS = {"finished": "green", "running": "cyan", "stopped": "yellow", "broken": "red"}
 
 
-def _steps(run: Run) -> str:
+def _steps(run: FoundRun) -> str:
     done = "?" if run.steps is None else f"{run.steps}"
     return done if run.steps is not None and run.steps == run.planned else f"{done}/{run.planned or '?'}"
 

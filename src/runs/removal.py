@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from src.runs.find import find
 from src.runs.folder import ALL, CHECKPOINTS, CONFIG, LOCK, METRICS
-from src.runs.survey import Run, config_of, describe
+from src.runs.survey import FoundRun, config_of, describe
 from src.system.errors import UserError, did_you_mean, unwritable
 
 
@@ -25,7 +25,7 @@ class Removal:
         bytes: that become free.
     """
 
-    run: Run
+    run: FoundRun
     paths: Sequence[Path]
     whole: bool
     bytes: int

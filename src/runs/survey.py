@@ -21,7 +21,7 @@ State = Literal["finished", "running", "stopped", "broken"]
 
 
 @dataclass(frozen=True)
-class Run:
+class FoundRun:
     """One run folder.
 
     Attributes:
@@ -57,7 +57,7 @@ class Run:
     reason: str
 
 
-def describe(folder: Path, name: str) -> Run:
+def describe(folder: Path, name: str) -> FoundRun:
     """What the files in a run folder say.
 
     Args:
@@ -80,7 +80,7 @@ def describe(folder: Path, name: str) -> Run:
     score = next(iter(metrics), None)
     planned = _planned(config)
     steps = protocol.get("batches") if finished else logs.batches(folder)
-    return Run(
+    return FoundRun(
         folder=folder,
         name=name,
         variant=_variant(config),

@@ -49,7 +49,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Line:
+class StudyRow:
     """One row of the table; IoU and accuracy lie in [0, 1].
 
     With several translators a value is one translator's mean over segmenter seeds, with one it is one seed's.
@@ -115,7 +115,7 @@ def report(study: Study, folder: Path) -> str:
     return table
 
 
-def tabulate(cells: Sequence[Cell]) -> list[Line]:
+def tabulate(cells: Sequence[Cell]) -> list[StudyRow]:
     """Lines in the order in which their rows first appear; raises UserError if there is no cell."""
     if not cells:
         raise UserError("the study has no finished segmenter yet")
@@ -127,7 +127,7 @@ def tabulate(cells: Sequence[Cell]) -> list[Line]:
     return [_compared(line, ends, seeds) for line in lines]
 
 
-def _compared(line: Line, ends: Mapping[str, Line], seeds: Mapping[str, Mapping[int, float]]) -> Line:
+def _compared(line: StudyRow, ends: Mapping[str, StudyRow], seeds: Mapping[str, Mapping[int, float]]) -> StudyRow:
     """With its share of the gap and its pairs."""
     others = [other for other in (RAW, CUT) if other in seeds and line.row not in (other, RAW)]
     over = {other: pair for other in others if (pair := paired(seeds[line.row], seeds[other])) is not None}
@@ -145,7 +145,7 @@ def _by_seed(cells: Sequence[Cell]) -> dict[int, float]:
     return {one: fmean(cell.metrics["miou"] for cell in cells if cell.seed == one) for one in {c.seed for c in cells}}
 
 
-def _line(row: str, cells: Sequence[Cell]) -> Line:
+def _line(row: str, cells: Sequence[Cell]) -> StudyRow:
     translators = list(dict.fromkeys(cell.translator for cell in cells))
     several = len(translators) > 1
     groups = [[c for c in cells if c.translator == t] for t in translators] if several else [[c] for c in cells]
@@ -153,10 +153,10 @@ def _line(row: str, cells: Sequence[Cell]) -> Line:
     whole = summary(values)
     names = [name for name in cells[0].metrics if all(name in cell.metrics for cell in cells)]
     means = {name: fmean(fmean(cell.metrics[name] for cell in group) for group in groups) for name in names}
-    return Line(row, whole.n, "translator" if several else "seed", means, whole.std, interval(values), None)
+    return StudyRow(row, whole.n, "translator" if several else "seed", means, whole.std, interval(values), None)
 
 
-def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]) -> str:
+def markdown(lines: Sequence[StudyRow], watched: str, protocol: Mapping[str, object]) -> str:
     """Percent, the table first, then what the numbers rest on."""
     table = markdown_table(_header(watched), [_texts(line, watched) for line in lines])
     notes = [
@@ -177,7 +177,7 @@ def markdown(lines: Sequence[Line], watched: str, protocol: Mapping[str, object]
     return "\n\n".join([table, *notes]) + "\n"
 
 
-def _differences(lines: Sequence[Line]) -> str:
+def _differences(lines: Sequence[StudyRow]) -> str:
     rows = [
         [line.row, other, str(pair.n), f"{100 * pair.difference:+.2f} [{100 * pair.low:+.2f}, {100 * pair.high:+.2f}]"]
         for line in lines
@@ -187,7 +187,7 @@ def _differences(lines: Sequence[Line]) -> str:
     return markdown_table(headings, rows, left=2) if rows else ""
 
 
-def latex(lines: Sequence[Line], watched: str) -> str:
+def latex(lines: Sequence[StudyRow], watched: str) -> str:
     """A `tabular` for booktabs."""
     headings, *rows = (
         [escape(cell) for cell in row] for row in (_header(watched), *(_texts(line, watched) for line in lines))
@@ -195,7 +195,7 @@ def latex(lines: Sequence[Line], watched: str) -> str:
     return "\n".join(tabular(headings, rows)) + "\n"
 
 
-def table_csv(lines: Sequence[Line]) -> str:
+def table_csv(lines: Sequence[StudyRow]) -> str:
     """Every digit, and every class."""
     names = list(dict.fromkeys(name for line in lines for name in line.means))
     closed = ["gap_closed", "gap_closed:error"]
@@ -216,7 +216,7 @@ def _header(watched: str) -> list[str]:
     return ["trained on", "n", "mIoU, %", "95 % interval", "gap closed", "accuracy, %", f"IoU {watched}, %"]
 
 
-def _texts(line: Line, watched: str) -> list[str]:
+def _texts(line: StudyRow, watched: str) -> list[str]:
     spread = "" if line.std is None else f" ± {100 * line.std:.2f}"
     error = "" if line.gap_error is None else f" ± {line.gap_error:.2f}"
     ends = "-" if line.interval is None else f"[{100 * line.interval[0]:.2f}, {100 * line.interval[1]:.2f}]"

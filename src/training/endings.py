@@ -22,7 +22,7 @@ from src.training.callbacks.checkpoint import REQUEUE, Interrupted
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
 
 
-def adopt() -> None:
+def announce_ranks() -> None:
     """Announce the ranks that submitit has started on this machine as torchrun would; SLURM announces its own."""
     if os.environ.get("SUBMITIT_EXECUTOR") == "local":
         from submitit.helpers import TorchDistributedEnvironment

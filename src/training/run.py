@@ -62,7 +62,7 @@ def run(config: DictConfig, folder: Path) -> float:
         folder: of the run.
     """
     with endings.ending("src.train", folder):
-        endings.adopt()
+        endings.announce_ranks()
         for group in PARTS:  # those that the method leaves out too
             check(config[group], group)
         trained_by, resume = resuming.configured(folder, config, FREE_ON_RESUME, CHOICES_ON_RESUME)

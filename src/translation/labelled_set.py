@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from src.data.domains import domains
 from src.data.images import demand_apart, read_image
-from src.data.labelled import MANIFEST, UNFINISHED, Frame, home, labels_of, usable_frames
+from src.data.labelled import MANIFEST, UNFINISHED, LabelledFrame, home, labels_of, usable_frames
 from src.runs.folder import load_config
 from src.system.errors import UserError, one_of
 from src.system.files import sha256, write
@@ -23,7 +23,7 @@ from src.translation.frames import Job
 T = TypeVar("T")
 
 
-def source_frames(data: DictConfig | None, split: str, run: Path | None = None) -> list[Frame]:
+def source_frames(data: DictConfig | None, split: str, run: Path | None = None) -> list[LabelledFrame]:
     """The labelled source frames of a split; see domains.
 
     Frames that cannot be used are left out, with a line on stderr.
@@ -37,7 +37,7 @@ def source_frames(data: DictConfig | None, split: str, run: Path | None = None) 
 
 
 def write_set(
-    frames: Sequence[Frame],
+    frames: Sequence[LabelledFrame],
     output: Path,
     recipe: Mapping[str, Any],
     make: Callable[[list[Job]], None] | None = None,
@@ -114,7 +114,7 @@ def _open(output: Path, identity: Mapping[str, Any]) -> dict[str, str]:
     return {str(output / name): str(value) for name, value in files.items()} if isinstance(files, dict) else {}
 
 
-def _intact(frame: Frame, target: Path, known: Mapping[str, str]) -> bool:
+def _intact(frame: LabelledFrame, target: Path, known: Mapping[str, str]) -> bool:
     if not target.is_file():
         return False
     if str(target) in known:
@@ -125,7 +125,7 @@ def _intact(frame: Frame, target: Path, known: Mapping[str, str]) -> bool:
         return False
 
 
-def _below(path: Path, frame: Frame, *, suffix: str | None = None) -> str:
+def _below(path: Path, frame: LabelledFrame, *, suffix: str | None = None) -> str:
     relative = path.relative_to(frame.base)
     return (relative.with_suffix(suffix) if suffix else relative).as_posix()
 

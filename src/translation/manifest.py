@@ -17,7 +17,7 @@ from src.translation.frames import Job
 MANIFEST = ".translate.jsonl"
 
 
-class Made:
+class Manifest:
     """The manifest of an output folder: a line whenever a file is made.
 
     A file's line is written before the file, with the hash of what the file is going to hold. So, whenever this is

@@ -19,7 +19,7 @@ from src.system.files import sha256
 from src.translation.frames import Job, translate
 from src.translation.jobs import is_video, plan
 from src.translation.labelled_set import source_frames, write_set
-from src.translation.manifest import Made
+from src.translation.manifest import Manifest
 from src.translation.scale import Scale
 from src.translation.video.translation import translate_video
 from src.translation.weights import load
@@ -62,7 +62,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
     scale = Scale(load.training_height(config.run, config.weights), config.size)
     read = partial(read_image, white=_white(config))
     network, made_by = translator(config)
-    made = Made(output, made_by)
+    made = Manifest(output, made_by)
     todo = made.todo(jobs, overwrite=config.overwrite)
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo)} of {len(jobs)} are there already, made by the same weights", file=sys.stderr)

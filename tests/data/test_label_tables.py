@@ -7,7 +7,7 @@ import pytest
 from cityscapesscripts.helpers.labels import labels
 from PIL import Image
 
-from src.data.label_tables import demand_own, fitting, other_table, tables
+from src.data.label_tables import closest_table, demand_own, other_table, tables
 from src.data.labelled import labelled_set
 from src.data.labels import LabelTable
 from src.system.errors import UserError
@@ -38,7 +38,7 @@ def test_train_ids_are_those_of_the_published_table():
     ],
 )
 def test_ids_fit_the_narrowest_table_that_knows_them(ids: tuple[int, ...], name: str | None):
-    assert fitting(ids) == name
+    assert closest_table(ids) == name
     for other, table in tables().items():
         knows = set(ids) <= table.known
         assert other_table(ids, table) == (name if knows and other != name else None)

@@ -7,12 +7,12 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from src.runs.find import SWEEP
-from src.tables.table.collect import Run
+from src.tables.table.collect import ScoredRun
 
 EXPERIMENTS = ("sweep.yaml", "content.yaml")  # of a kept experiment, beside its folder of runs
 
 
-def commands(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+def commands(runs: Sequence[ScoredRun]) -> tuple[list[str], list[str]]:
     """Command lines, each once; and the names of the runs of which none is known."""
     found: dict[str, None] = {}
     unknown = []

@@ -10,7 +10,7 @@ from src.data.transforms import resize
 from src.data.unpaired import spaced
 from src.runs.folder import IMAGES
 from src.system.errors import UserError
-from src.tables.table.collect import Run
+from src.tables.table.collect import ScoredRun
 
 P = TypeVar("P")
 FRAMES = 4
@@ -18,7 +18,7 @@ TRANSLATED = Path(IMAGES) / "translated"
 
 
 @dataclass(frozen=True)
-class Frame(Generic[P]):
+class ComparedFrame(Generic[P]):
     """One frame: its name, its source at the size of the outputs, and the output of each row by label."""
 
     name: str
@@ -26,7 +26,7 @@ class Frame(Generic[P]):
     outputs: Mapping[str, P]
 
 
-def frames(rows: Mapping[str, Run]) -> tuple[list[Frame[Pixels]], list[str]]:
+def frames(rows: Mapping[str, ScoredRun]) -> tuple[list[ComparedFrame[Pixels]], list[str]]:
     """A few frames, evenly spaced over those that all rows with translated frames have; and what is missing, in words.
 
     Args:
@@ -51,7 +51,7 @@ def frames(rows: Mapping[str, Run]) -> tuple[list[Frame[Pixels]], list[str]]:
                 raise UserError("no source")
             outputs = {label: read_image(files[str(name)]) for label, files in kept.items()}
             height, width = next(iter(outputs.values())).shape[:2]
-            found.append(Frame(str(name), resize(read_image(source), (height, width)), outputs))
+            found.append(ComparedFrame(str(name), resize(read_image(source), (height, width)), outputs))
         except UserError:
             unsourced.append(str(name))
     if unsourced:
@@ -96,6 +96,6 @@ def _listed(folder: Path) -> Sequence[Path]:
         return ()
 
 
-def _translated(run: Run) -> dict[str, Path]:
+def _translated(run: ScoredRun) -> dict[str, Path]:
     folder = run.folder / TRANSLATED
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in _listed(folder)}

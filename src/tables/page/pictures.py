@@ -17,7 +17,7 @@ _STEPS = ((1.0, 88), (1.0, 75), (0.7, 75), (0.5, 70), (0.35, 60), (0.25, 50))  #
 
 
 @dataclass(frozen=True)
-class Picture:
+class EmbeddedPicture:
     """A picture as the page shows it: width and height in pixels, and its data URI."""
 
     width: int
@@ -25,7 +25,7 @@ class Picture:
     uri: str
 
 
-def encoded(images: Sequence[Pixels]) -> tuple[list[Picture | None], int]:
+def encoded(images: Sequence[Pixels]) -> tuple[list[EmbeddedPicture | None], int]:
     """All pictures at the best of a few sizes and qualities that keeps them within BUDGET, and the bytes they take.
 
     Those that do not fit at the least one are None, from the last on.
@@ -35,12 +35,12 @@ def encoded(images: Sequence[Pixels]) -> tuple[list[Picture | None], int]:
         contents = [_webp(image, size, quality) for image in images]
         if sum(map(len, contents)) <= BUDGET:
             break
-    taken, pictures = 0, list[Picture | None]()
+    taken, pictures = 0, list[EmbeddedPicture | None]()
     for image, content in zip(images, contents, strict=True):
         fits = taken + len(content) <= BUDGET
         taken += len(content) if fits else 0
         uri = "data:image/webp;base64," + b64encode(content).decode()
-        pictures.append(Picture(image.shape[1], image.shape[0], uri) if fits else None)
+        pictures.append(EmbeddedPicture(image.shape[1], image.shape[0], uri) if fits else None)
     return pictures, taken
 
 

@@ -14,10 +14,10 @@ from src.system.errors import UserError
 from src.tables.page.charts import key, uri
 from src.tables.page.commands import commands
 from src.tables.page.curves import curves
-from src.tables.page.frames import Frame, frames
+from src.tables.page.frames import ComparedFrame, frames
 from src.tables.page.pictures import BUDGET, encoded
 from src.tables.table import figure, protocol, text
-from src.tables.table.collect import Collection, Run
+from src.tables.table.collect import Collection, ScoredRun
 from src.tables.table.rows import BASE
 from src.tables.table.table import REFERENCES, Table
 
@@ -59,7 +59,7 @@ def render(table: Table, collection: Collection) -> bytes:
         keys=[(row.label, uri(key(number))) for number, row in enumerate(table.rows)],
         stands={label: f"seed {run.seed}" for label, run in shown.items()},
         groups=groups,
-        frames=[Frame(one.name, next(each), {label: next(each) for label in one.outputs}) for one in found],
+        frames=[ComparedFrame(one.name, next(each), {label: next(each) for label in one.outputs}) for one in found],
         panels=dict(zip(panels, each, strict=False)),
         worst=dict(zip(worst, each, strict=False)),
         missing={"frames": no_frames, "panels": no_panels, "worst": no_worst, "curves": no_curves},
@@ -80,7 +80,9 @@ def _cells(table: Table, label: str) -> Iterator[tuple[str, bool]]:
         yield text.cell(table, label, column), test is not None and test.better
 
 
-def _pictures(rows: Mapping[str, Run], where: Callable[[Run], Path], what: str) -> tuple[dict[str, Pixels], list[str]]:
+def _pictures(
+    rows: Mapping[str, ScoredRun], where: Callable[[ScoredRun], Path], what: str
+) -> tuple[dict[str, Pixels], list[str]]:
     """A picture of each row that has one, by label, and what is missing, in words."""
     found: dict[str, Pixels] = {}
     for label, run in rows.items():
@@ -92,7 +94,7 @@ def _pictures(rows: Mapping[str, Run], where: Callable[[Run], Path], what: str) 
     return found, [f"No {what} is kept of {', '.join(lacking)}."] if lacking else []
 
 
-def _panel(run: Run) -> Path:
+def _panel(run: ScoredRun) -> Path:
     """The last one drawn in training, or what a kept experiment has of it."""
     return max((run.folder / IMAGES).glob("epoch_*.png"), default=run.folder / "panel.jpg")
 

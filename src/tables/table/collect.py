@@ -14,7 +14,7 @@ from src.system.errors import UserError
 
 
 @dataclass(frozen=True)
-class Run:
+class ScoredRun:
     """A finished run.
 
     Attributes:
@@ -42,7 +42,7 @@ class Run:
 class Collection:
     """Finished runs, and the names of those that left no scores; both sorted by name."""
 
-    finished: Sequence[Run]
+    finished: Sequence[ScoredRun]
     unfinished: Sequence[str]
 
 
@@ -71,11 +71,11 @@ def collect(folders: Sequence[Path]) -> Collection:
     return Collection(finished, unfinished)
 
 
-def _read(folder: Path, name: str) -> Run:
+def _read(folder: Path, name: str) -> ScoredRun:
     metrics, protocol = load_metrics(folder)
     config = flat(load_config(folder))
     variant, seed = config.get("variant"), config.get("seed")
     if not isinstance(variant, str) or not isinstance(seed, int):
         lacking = "seed" if isinstance(variant, str) else "variant"
         raise UserError(f"{folder / CONFIG}: names no {lacking}, so the run has no row; leave it out or repeat it")
-    return Run(name, variant, seed, config, metrics, protocol, load_cost(folder), folder)
+    return ScoredRun(name, variant, seed, config, metrics, protocol, load_cost(folder), folder)

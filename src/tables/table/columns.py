@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from src.metrics.direction import better
-from src.tables.table.collect import Run
+from src.tables.table.collect import ScoredRun
 from src.tables.table.published import QUOTED
 
 FAMILIES = (
@@ -57,17 +57,17 @@ class Column:
         """What kind of score it is, whatever the extractor."""
         return family_of(self.key)
 
-    def by_seed(self, runs: Mapping[int, Run]) -> dict[int, float]:
+    def by_seed(self, runs: Mapping[int, ScoredRun]) -> dict[int, float]:
         """The values of those runs that have one."""
         return {seed: value for seed, run in runs.items() if (value := self.of(run)) is not None}
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: ScoredRun) -> float | None:
         """The value a run has here; None if it has none."""
         if self.kind in ("score", "best"):
             return run.metrics.get(self.key)
         return _costs(run).get(self.key)
 
-    def reference(self, run: Run, suffix: str) -> float | None:
+    def reference(self, run: ScoredRun, suffix: str) -> float | None:
         """The value of a reference, such as "_source" or "_floor", that stands beside the run's own."""
         return run.metrics.get(self.key + suffix) if self.kind == "score" else None
 
@@ -76,7 +76,7 @@ class Column:
         return f"{value * self.unit:,.{self.decimals}f}"
 
 
-def columns(runs: Sequence[Run]) -> list[Column]:
+def columns(runs: Sequence[ScoredRun]) -> list[Column]:
     """Scores in the order of the runs' files, with the paper's values beside them, then costs.
 
     The best epoch stands beside the first score alone, by which it was chosen; runs.csv has the others'.
@@ -123,7 +123,7 @@ def family_of(name: str) -> str:
     return max(fitting, key=len, default=name)
 
 
-def _cost_columns(runs: Sequence[Run]) -> list[Column]:
+def _cost_columns(runs: Sequence[ScoredRun]) -> list[Column]:
     there = list(dict.fromkeys(key for run in runs for key in _costs(run)))
     parts = [Column(key, f"parameters, {key.partition('.')[2]}", "cost", 0, 0) for key in there if "." in key]
     others = [
@@ -134,7 +134,7 @@ def _cost_columns(runs: Sequence[Run]) -> list[Column]:
     return parts + others
 
 
-def _costs(run: Run) -> Mapping[str, float]:
+def _costs(run: ScoredRun) -> Mapping[str, float]:
     parts: Mapping[str, Any] = run.protocol.get("parameters", {})
     return {f"parameters.{part}": float(count) for part, count in parts.items()} | dict(run.cost)
 

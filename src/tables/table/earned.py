@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from src.tables.table.collect import Run
+from src.tables.table.collect import ScoredRun
 from src.tables.table.columns import Column
 from src.tables.table.rows import Row
 from src.tables.table.statistics import LEVEL, interval
@@ -11,7 +11,7 @@ LEARNT_NOTHING = {"_source": "the source", "_transfer": "colour transfer", "_ali
 _JUDGED = ("kid", "swd_unit", "content_accuracy")
 
 
-def earned(rows: Sequence[Row], columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+def earned(rows: Sequence[Row], columns: Sequence[Column], runs: Sequence[ScoredRun]) -> list[str]:
     """One line that says it of each row, by the headline score, SWD, and content where a judge was given.
 
     Empty for runs that were made without a colour transfer to compare with.
@@ -28,7 +28,7 @@ def earned(rows: Sequence[Row], columns: Sequence[Column], runs: Sequence[Run]) 
     ]
 
 
-def _best(column: Column, runs: Sequence[Run]) -> tuple[str, float] | None:
+def _best(column: Column, runs: Sequence[ScoredRun]) -> tuple[str, float] | None:
     """The best reference that learns nothing, and its value."""
     found = [
         (name, value)

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.system.errors import UserError
-from src.tables.table.collect import Run
+from src.tables.table.collect import ScoredRun
 
 # what a run has of its own; the table gives it a place elsewhere
 OWN = ("seed", "commit", "ranks", "parameters", "arithmetic", "scores", "discriminator_through")
 NAMED = 3
 
 
-def shared(runs: Sequence[Run]) -> dict[str, Any]:
+def shared(runs: Sequence[ScoredRun]) -> dict[str, Any]:
     """The one protocol of the runs, without what each has of its own, in the order of the first run's file.
 
     A run without scores need not say how they were computed.
@@ -45,12 +45,12 @@ def readable(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def described(protocol: Mapping[str, Any], runs: Sequence[Run]) -> str:
+def described(protocol: Mapping[str, Any], runs: Sequence[ScoredRun]) -> str:
     """One paragraph: what `entries` holds, every entry under its own name."""
     return "; ".join(f"{key}: {value}" for key, value in entries(protocol, runs).items()) + "."
 
 
-def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
+def entries(protocol: Mapping[str, Any], runs: Sequence[ScoredRun]) -> dict[str, str]:
     """Seeds, commits, what the last bits follow from, and the shared protocol as text, by name."""
     kinds = {str(run.protocol["arithmetic"]) for run in runs if "arithmetic" in run.protocol}
     own = {
@@ -61,7 +61,7 @@ def entries(protocol: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, str]:
     return {key: readable(value) for key, value in {**own, **protocol}.items()}
 
 
-def commits(runs: Sequence[Run]) -> list[str]:
+def commits(runs: Sequence[ScoredRun]) -> list[str]:
     """Commits of the code that trained the runs, sorted."""
     return sorted({str(run.protocol.get("commit", "unknown")) for run in runs})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.system.errors import UserError
-from src.tables.table.collect import Run
+from src.tables.table.collect import ScoredRun
 
 BASE = "cut"
 # the paper's columns, then ours; any other variant follows by name
@@ -37,7 +37,7 @@ class Row:
 
     label: str
     variant: str
-    runs: Mapping[int, Run]
+    runs: Mapping[int, ScoredRun]
     settings: Settings
 
     def against(self, other: "Row") -> str:
@@ -50,12 +50,12 @@ class Row:
         )
 
 
-def pooled(runs: Sequence[Run]) -> list[Row]:
+def pooled(runs: Sequence[ScoredRun]) -> list[Row]:
     """Rows in the table's order: CUT, CycleGAN, the attentions, the rest.
 
     Raises UserError if two runs of a row have the same seed.
     """
-    groups: dict[str, dict[int, Run]] = {}
+    groups: dict[str, dict[int, ScoredRun]] = {}
     settings: dict[str, Settings] = {}
     for run in runs:
         trained = _training(run.config)

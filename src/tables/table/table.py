@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from src.system.errors import UserError
 from src.tables.table import protocol
-from src.tables.table.collect import Collection, Run
+from src.tables.table.collect import Collection, ScoredRun
 from src.tables.table.columns import Column, columns
 from src.tables.table.comparison import Comparison, comparisons
 from src.tables.table.earned import earned
@@ -115,7 +115,7 @@ def tabulate(collection: Collection) -> Table:
     )
 
 
-def _cells(rows: Sequence[Row], runs: Sequence[Run], shown: Sequence[Column]) -> dict[tuple[str, str], Summary]:
+def _cells(rows: Sequence[Row], runs: Sequence[ScoredRun], shown: Sequence[Column]) -> dict[tuple[str, str], Summary]:
     cells: dict[tuple[str, str], Summary] = {}
     for column in shown:
         for suffix, label in REFERENCES.items():

@@ -34,7 +34,7 @@ ACCURATE = 0x4 | 0x2000 | 0x40000 | 0x80000
 
 
 @dataclass(frozen=True)
-class Picture:
+class DecodedFrame:
     """A decoded frame.
 
     Attributes:
@@ -151,7 +151,7 @@ class Film:
         video.thread_type = "SLICE"  # several frames at once would lose the mark of a damaged one
         return video, [*self._container.streams.audio]
 
-    def _picture(self, frame: Any) -> Picture:
+    def _picture(self, frame: Any) -> DecodedFrame:
         if frame.is_corrupt:
             raise ValueError("a frame is damaged")
         if frame.pts is None:
@@ -164,7 +164,7 @@ class Film:
         pixels = frame.to_ndarray(format="rgb24", src_colorspace=colours, interpolation=ACCURATE, threads=1)
         matrix = display_matrix(frame)
         self._turned = matrix is not None and matrix[0] == 0
-        return Picture(upright(pixels, matrix), int(frame.pts), int(frame.duration or 0))
+        return DecodedFrame(upright(pixels, matrix), int(frame.pts), int(frame.duration or 0))
 
     def _check_size(self, width: int, height: int) -> None:
         if not 0 < width * height <= LARGEST:

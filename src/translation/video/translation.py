@@ -17,7 +17,7 @@ from src.system.files import sha256
 from src.translation.any_size import MEMORY_LIMIT
 from src.translation.frames import Job, together, translate_frames
 from src.translation.scale import Scale
-from src.translation.video.film import Film, Picture
+from src.translation.video.film import DecodedFrame, Film
 from src.translation.video.flicker import Flicker
 from src.translation.video.writing import Writer
 
@@ -70,7 +70,7 @@ def _translate(
 ) -> dict[str, Any]:
     batches = _batches(film.read(), where, scale.size)
     batch: list[Any] | None = next(batches)
-    first = last = next(item for item in batch or [] if isinstance(item, Picture))
+    first = last = next(item for item in batch or [] if isinstance(item, DecodedFrame))
     height, width, _ = first.pixels.shape
     scale.look(film.path, height)
     flicker, count = Flicker(), 0
@@ -83,7 +83,7 @@ def _translate(
     ):
         while batch is not None:
             following = reading.submit(next, batches, None)
-            pictures = [item for item in batch if isinstance(item, Picture)]
+            pictures = [item for item in batch if isinstance(item, DecodedFrame)]
             outputs: list[Pixels] = []
             if pictures:
                 outputs = translate_frames(network, [one.pixels for one in pictures], where, memory_limit, scale.size)
@@ -115,7 +115,7 @@ def _translate(
 def _encode(writer: Writer, items: Sequence[Any], outputs: Sequence[Pixels]) -> None:
     remaining = iter(outputs)
     for item in items:
-        if isinstance(item, Picture):
+        if isinstance(item, DecodedFrame):
             writer.frame(next(remaining), item.time, item.duration)
         else:
             writer.sound(item)
@@ -127,8 +127,8 @@ def _batches(items: Iterator[Any], where: torch.device, size: int | None) -> Ite
     pictures = 0
     for item in items:
         batch.append(item)
-        pictures += isinstance(item, Picture)
-        if isinstance(item, Picture) and pictures == together(item.pixels, where, size):
+        pictures += isinstance(item, DecodedFrame)
+        if isinstance(item, DecodedFrame) and pictures == together(item.pixels, where, size):
             yield batch
             batch, pictures = [], 0
     if batch:

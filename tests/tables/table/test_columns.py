@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from src.tables.table.collect import Run, collect
+from src.tables.table.collect import ScoredRun, collect
 from src.tables.table.columns import columns, family_of, headlines
 from tests.tables.table.folders import write_run
 
 
-def runs(folder: Path, metrics: dict[str, float]) -> list[Run]:
+def runs(folder: Path, metrics: dict[str, float]) -> list[ScoredRun]:
     return list(collect([write_run(folder / "run", "cut", 0, metrics)]).finished)
 
 

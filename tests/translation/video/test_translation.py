@@ -19,7 +19,7 @@ from src.system.errors import UserError
 from src.translation.any_size import BATCH
 from src.translation.video import film as film_module
 from src.translation.video import translation
-from src.translation.video.film import Film, Picture, upright
+from src.translation.video.film import DecodedFrame, Film, upright
 from src.translation.video.names import target_suffix
 from src.translation.video.translation import translate_video
 from tests.translation.video import films
@@ -100,7 +100,7 @@ def test_colours_are_read_and_written_as_the_file_tells(form: str, conversion: d
     source = films.write(tmp_path / "a.mp4", frames, form=form, colours=conversion, context=tags, sound=None)
     with closing(Film(source)) as film:
         for pixels, colour in zip(
-            (one.pixels for one in film.read() if isinstance(one, Picture)), colours, strict=True
+            (one.pixels for one in film.read() if isinstance(one, DecodedFrame)), colours, strict=True
         ):
             assert np.abs(pixels.astype(int) - colour).max() <= 3, colour
     # the output is decoded here by the formula of BT.709 in limited range, which it says it holds
@@ -197,7 +197,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytes
     most = 0
     decode = Film._picture
 
-    def watched(self: Film, frame: object) -> Picture:
+    def watched(self: Film, frame: object) -> DecodedFrame:
         nonlocal most
         picture = decode(self, frame)
         alive.add(number := len(seen))
