@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from website import configuration, pages
 HERE = Path(__file__).resolve().parent
 GUIDE = ["paper", "runs", "translate", "weights", "hub"]
 NUMBERS = ["scores", "segmentation", "performance", "scale"]
+PROJECT = ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 NOTEBOOKS = sorted(f"notebooks/{path.name}" for path in (pages.ROOT / "notebooks").glob("*.ipynb"))
 
 
 def stage(folder: Path) -> list[Any]:
     """Write every page below `folder`; return what the navigation shows."""
     docs = [f"docs/{name}.md" for name in (*GUIDE, *NUMBERS)]
-    site = pages.Site([*docs, "DATASETS.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "notebooks", *NOTEBOOKS])
+    kept = sorted(path.relative_to(pages.ROOT).as_posix() for path in pages.ROOT.glob("experiments/*/*.md"))
+    site = pages.Site([*docs, *PROJECT, "DATASETS.md", "notebooks", *NOTEBOOKS, "experiments/README.md", *kept])
     found = dict(site.pages)
     settings = configuration.pages(pages.ROOT / "conf")
     found |= {f"configuration/{name}.md": text for name, text in settings.items()}
@@ -40,7 +43,6 @@ def stage(folder: Path) -> list[Any]:
         shutil.copyfile(pages.ROOT / name, folder / name)
     shutil.copyfile(HERE / "extra.css", folder / "extra.css")
     groups = [f"configuration/{name}.md" for name in sorted(settings) if name not in ("index", "commands")]
-    kept = sorted(name for name in found if name.startswith("experiments/") and name != "experiments/index.md")
     return [
         {"Home": "index.md"},
         {"Guide": ["quick-start.md", *docs[: len(GUIDE)], "DATASETS.md"]},
@@ -48,8 +50,8 @@ def stage(folder: Path) -> list[Any]:
         {"Configuration": ["configuration/index.md", "configuration/commands.md", *groups]},
         {"API": [f"api/{name}.md" for name in pages.API]},
         {"Notebooks": sorted(name for name in found if name.startswith("notebooks/"))},
-        {"Experiments": ["experiments/index.md", *kept]},
-        {"Project": ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]},
+        {"Experiments": ["experiments/index.md", *map(pages.page_of, kept)]},
+        {"Project": PROJECT},
     ]
 
 
@@ -60,6 +62,8 @@ def build(output: Path, url: str | None = None) -> None:
         output: folder, replaced.
         url: where it will be published, which its page for errors and its map of pages name.
     """
+    if missing := [name for name in ("zensical", "mkdocstrings_handlers") if find_spec(name) is None]:
+        sys.exit(f"the site needs the package {missing[0]}; pip install -e '.[docs]'")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         (work / "pages").mkdir()

@@ -53,7 +53,7 @@ class Site:
             self._add(self._waiting.pop(0))
 
     def _add(self, path: str) -> None:
-        page = _page(path)
+        page = page_of(path)
         if page in self.pages:
             return
         source = ROOT / path
@@ -64,8 +64,10 @@ class Site:
             path = f"{path}/README.md"
         elif source.suffix == ".md":
             text = source.read_text()
-            if not re.search(r"^# ", text, re.M):
-                text = f"# {source.parent.name}: {source.stem}\n\n{text}"
+            if source.stem == "table":  # as wide as there is room
+                text = f"---\nhide: [toc]\n---\n\n# {source.parent.name}: the table\n\n{text}"
+            elif not re.search(r"^# ", text, re.M):
+                text = f"# {source.parent.name}\n\n{text}"
         elif source.suffix == ".ipynb":
             text = notebook(source)
         else:
@@ -96,12 +98,12 @@ class Site:
             page = self._sections[anchor] if anchor else "index.md"
         else:
             self._waiting.append(aim)
-            page = _page(aim)
-        here = posixpath.dirname(_page(path)) or "."
+            page = page_of(aim)
+        here = posixpath.dirname(page_of(path)) or "."
         return f"{link[1]}{posixpath.relpath(page, here)}{'#' if anchor else ''}{anchor}{link[3]}"
 
 
-def _page(path: str) -> str:
+def page_of(path: str) -> str:
     """Where the site has a file or a folder of the repository."""
     if (ROOT / path).is_dir():
         return f"{path}/index.md"
