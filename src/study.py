@@ -3,10 +3,10 @@
 python -m src.study runs=[outputs/sweeps/<sweep>] seeds=[0,1,2]
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("study")  # before the imports below, which take seconds
+    answer_early("study")  # before the imports below, which take seconds
 
 import sys
 
