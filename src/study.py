@@ -22,9 +22,9 @@ def main(config: schema.StudyConfig) -> None:
     """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
     try:
         print(study(config), end="")
-    except (Interrupted, KeyboardInterrupt) as stop:
+    except Interrupted as stop:  # while a segmenter trained
         print("stopped; the same command goes on", file=sys.stderr)
-        sys.exit(stop.code if isinstance(stop, Interrupted) else 130)
+        sys.exit(stop.code)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config import schema
+from src.config.composition import CONF
 from src.config.help import explained
 from src.config.known import demand_known
-from src.config.mistakes import CONF, mistakes, taken_apart
+from src.config.mistakes import mistakes, taken_apart
 from src.config.old_names import typed
 from src.config.signatures import unresolved
 from src.system import stopping
@@ -40,7 +41,10 @@ def answer_early(name: str) -> None:
         sys.exit("\n".join(lines))
     line = taken_apart(arguments)
     if asks:
-        print(explained(name, line.overrides))
+        try:
+            print(explained(name, line.overrides), flush=True)
+        except BrokenPipeError:  # of | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit()
     _refuse_environment(line.overrides)
     sys.argv[1:] = [*line.options, *line.overrides]  # Hydra takes no override behind -m and one before it

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config import comments
-from src.config.mistakes import CONF, choices, composed, files, groups, module
+from src.config.composition import CONF, choices, composed, files, groups, module
 
 WIDTH, LEFT = 100, 42
 _WIDE, _NARROW = 58, 16

@@ -4,24 +4,20 @@ import argparse
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from hydra import initialize_config_dir
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from src.config import naming, schema
+from src.config import schema
+from src.config.composition import choices, composed, groups, keys_of, module, reader
 from src.config.known import demand_known
 from src.system.errors import UserError, did_you_mean, one_of
 
-CONF = Path(__file__).resolve().parent.parent.parent / "conf"
 FORM = "settings are written key=value"
 PLACEHOLDER = re.compile(r"<[^<>=,]+>|(?:^|/)\.\.\.$")
 """What the docs leave to the reader: outputs/<run>, outputs/..."""
@@ -93,69 +89,6 @@ def mistakes(name: str, arguments: tuple[str, ...], *, asks: bool = False) -> li
         return [str(error)]
 
 
-@lru_cache(maxsize=32)
-def composed(name: str, *overrides: str) -> DictConfig:
-    """conf/<name>.yaml with overrides, and Hydra's own part; not to be changed."""
-    config: DictConfig = _loader().load_configuration(name, list(overrides), run_mode=RunMode.RUN, from_shell=False)
-    return config
-
-
-def files(name: str, *overrides: str) -> list[tuple[Path, str]]:
-    """The files of conf/ that a root is composed of, in their order, and below which key each of them stands."""
-    listed = _loader().compute_defaults_list(name, list(overrides), RunMode.RUN)
-    found = [(CONF / f"{one.config_path}.yaml", str(one.package or "")) for one in listed.defaults]
-    return [(path, package) for path, package in found if path.is_file() and not package.startswith("hydra")]
-
-
-def keys(node: Any, prefix: str = "") -> Iterator[str]:
-    """All keys of nested dicts, dotted; those below a reference are left to where it points."""
-    for key, child in node.items() if isinstance(node, dict) else ():
-        yield f"{prefix}{key}"
-        yield from keys(child, f"{prefix}{key}.")
-
-
-def choices(group: str) -> list[str]:
-    """What may be chosen in a group of conf/."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def module(name: str) -> str:
-    """What is run as python -m <module> for conf/<name>.yaml."""
-    return "src.data.check" if name == "check" else f"src.{name}"
-
-
-def groups(name: str) -> dict[str, str | None]:
-    """What is chosen in each group of conf/ that a root refers to, by default."""
-    chosen = composed(name).hydra.runtime.choices
-    return {str(group): chosen[group] for group in chosen if (CONF / str(group)).is_dir()}
-
-
-def _loader() -> Any:
-    schema.register()
-    naming.register()
-    return _reader()
-
-
-@lru_cache(maxsize=1)
-def _reader() -> Any:
-    """Hydra's reader of conf/, which outlives the state that it is made in."""
-    kept = GlobalHydra.instance().hydra
-    GlobalHydra.instance().hydra = None
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return GlobalHydra.instance().config_loader()
-    finally:
-        GlobalHydra.instance().hydra = kept
-
-
-def _keys(name: str, *chosen: str) -> list[str]:
-    """All keys of a root, beside such choices of its groups."""
-    root = composed(name, *chosen).copy()
-    with open_dict(root):
-        del root["hydra"]
-    return list(keys(OmegaConf.to_container(root, resolve=False)))
-
-
 def _bare(name: str, arguments: Sequence[str]) -> Iterator[str]:
     """Arguments that are neither key=value nor an option of Hydra's: `--epochs 5`, `triplet`, `data.size`."""
     own = {flag for action in get_args_parser()._actions for flag in action.option_strings}
@@ -171,7 +104,7 @@ def _bare(name: str, arguments: Sequence[str]) -> Iterator[str]:
             if argument in valued:
                 index += bool(value)
             elif f"--{key}" in own or argument in own or argument.startswith(("-c", "-p", "-i")):
-                if value and key in _keys(name):  # Hydra has a --run of its own
+                if value and key in keys_of(name):  # Hydra has a --run of its own
                     yield f"{argument} {value}: {FORM}; did you mean {key}={value}?"
                     index += 1
             else:
@@ -192,7 +125,7 @@ def _valueless(name: str, word: str) -> str:
     of = groups(name)
     if word in of:
         return f"{word} has no value; give one of {', '.join(choices(word))}: {word}=..."
-    if word in _keys(name):
+    if word in keys_of(name):
         return f"{word} has no value; give it: {word}=..."
     near = [f"{group}={word}" for group in of if word in choices(group)]
     near.sort(key=lambda one: one.partition("=")[0] not in composed(name))  # a preset after what it sets
@@ -205,7 +138,7 @@ def _valueless(name: str, word: str) -> str:
 
 def _meant(name: str, key: str) -> list[str]:
     """Keys and groups that a word was probably meant for: the same at another place, else the nearest."""
-    known = [*_keys(name), *groups(name)]
+    known = [*keys_of(name), *groups(name)]
     if key in known:
         return [key]
     last = key.rpartition(".")[2]
@@ -252,7 +185,7 @@ def _spelling(name: str, line: Line) -> Iterator[str]:
 
 
 def _parsed(override: str) -> Override:
-    (parsed,) = OverridesParser.create(config_loader=_loader()).parse_overrides([override])
+    (parsed,) = OverridesParser.create(config_loader=reader()).parse_overrides([override])
     return parsed
 
 
@@ -266,7 +199,7 @@ def _composition(name: str, line: Line) -> list[str]:
             return [f"{sets[1]}={sets[2]}: sets {sets[3]}, which {module(name)} has not; choose another"]
         of = groups(name)
         chosen = [one for one in first if one is not None and one.partition("=")[0] in of]
-        known = {*_keys(name, *chosen), *of}
+        known = {*keys_of(name, *chosen), *of}
         given = [one.partition("=")[0] for one in first if one is not None]
         unknown = [key for key in given if key not in known and not key.startswith(("+", "~", "hydra"))]
         return [_unknown(name, key) for key in unknown] or [_squeezed(error)]

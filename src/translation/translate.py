@@ -91,11 +91,11 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     load.source(config.run, config.weights)  # one of them is named
     if config.data is None and config.run is None:
         raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
+    where = device(config.accelerator)
     frames = source_frames(config.data, config.split, None if config.run is None else Path(config.run))
     scale = Scale(load.training_height(config.run, config.weights), config.size)
     read = partial(read_image, white=_white(config))
     network, made_by = translator(config)
-    where = device(config.accelerator)
     recipe = {"made_by": "translation", **made_by}
 
     def make(jobs: list[Job]) -> None:

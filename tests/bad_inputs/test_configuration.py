@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.bad_inputs.refusal import assert_refused, run, run_composed
 from tests.conftest import TINY
@@ -126,7 +127,8 @@ TRAINING = [
     ("trainer.devices=2", r"^trainer\.devices asks for 2 processes; add trainer=ddp$"),
     ("trainer.num_nodes=0", "^trainer: .*num_nodes.* got 0"),
     ("trainer.num_nodes=2", r"^trainer\.devices asks for 2 processes; add trainer=ddp$"),
-    ("trainer.accelerator=quantum", "^trainer: .*quantum"),
+    ("trainer.accelerator=quantum", r"^trainer\.accelerator must be one of auto, cpu, gpu, cuda, mps, got 'quantum'$"),
+    ("trainer.accelerator=gpuu", r"^trainer\.accelerator must be .*; did you mean gpu\?$"),
     ("trainer.precision=foo", r"^trainer\.precision must be one of .*got 'foo'"),
     ("trainer.precision=bf16-true", r"^trainer\.precision must keep weights in fp32: bf16-mixed"),
     ("trainer.strategy=fsdp", r"^trainer\.strategy must be auto, or chosen with trainer=ddp, got 'fsdp'$"),
@@ -185,6 +187,42 @@ TRAINING = [
     ("seed=-1", r"^seed must lie in \[0, 2\^32\), got -1$"),
     ("seed=4294967296", r"^seed must lie in \[0, 2\^32\), got 4294967296$"),
 ]
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="has a GPU")
+@pytest.mark.parametrize(
+    ("command", "settings"),
+    [
+        ("train", "trainer=gpu"),
+        ("train", "trainer.accelerator=gpu"),
+        ("train", "trainer.accelerator=cuda"),
+        ("segment", "trainer.accelerator=gpu"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_before_anything_is_drawn(command: str, settings: str, untouched: Path):
+    sets = [f"data.root={untouched}/streets"] if command == "train" else ["train=nowhere", "test=nowhere"]
+    folder = untouched.parent / f"{untouched.name}_run"
+    answer = run_composed(command, folder, [settings, *sets])
+    name = settings.replace("trainer=", "trainer.accelerator=")
+    assert_refused(answer, rf"^{name}: there is no such device here .*; give trainer=cpu, or trainer\.accelerator=auto")
+
+
+def test_a_setting_that_no_class_takes_is_refused_before_anything_is_drawn(untouched: Path):
+    settings = [f"data.root={untouched}/streets", "trainer=cpu", "+module.nothing=1"]
+    folder = untouched.parent / f"{untouched.name}_run"
+    assert_refused(run_composed("train", folder, settings), r"^module\.nothing: Translation takes no such")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("runs=[nowhere]", "^runs: nowhere holds no finished run"),
+        ("runs=[] accelerator=cud", "^accelerator=cud: "),
+        ("runs=[] segment=[optimizer.lr=0]", r"^optimizer\.lr must be a number > 0, got 0$"),
+    ],
+)
+def test_a_study_is_refused_before_anything_is_drawn(settings: str, message: str, untouched: Path):
+    assert_refused(run("study", [*settings.split(), f"data.root={untouched}/streets"]), message)
 
 
 @pytest.mark.parametrize(("settings", "message"), TRAINING)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from src.config import comments, schema
+from src.config.composition import CONF, choices, composed, groups, module
 from src.config.help import EXAMPLE, PAGES, WIDTH, explained, explanations, settings
-from src.config.mistakes import CONF, choices, composed, groups, mistakes, module
+from src.config.mistakes import mistakes
 
 ROOTS = list(schema.ROOTS)
 
