@@ -64,7 +64,7 @@ def study(config: schema.StudyConfig) -> str:
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise UserError(f"seeds must name at least one seed, each once, got {list(config.seeds)}")
     # what can be refused is, before the streets are drawn or a set is written
-    where, runs = device(config.accelerator), _finished(config.runs)
+    accelerator, runs = device(config.accelerator), _finished(config.runs)
     limits.check_fit(compose("segment", ["train=.", "test=.", *config.segment]))
     listed = domains(config.data)
     source = usable_frames(labels_of(listed.x_train))
@@ -72,7 +72,7 @@ def study(config: schema.StudyConfig) -> str:
     if real_train == real_test and not (real_train / "leftImg8bit").is_dir():
         raise UserError(f"data: {real_train} would be trained and tested on; name a validation target of its own")
     tests = labelled_set(str(real_test), "val", "data")
-    sets = list(_sets(config, listed, source, output / "sets", real_train, runs, where))
+    sets = list(_sets(config, listed, source, output / "sets", real_train, runs, accelerator))
     if len({one.name for one in sets}) != len(sets):
         raise UserError("runs: two of them have the same name; give one folder that holds both")
     cells, watched, segmenter, commits = [], "", "", set[str]()

@@ -54,4 +54,4 @@ def _keep(config: DictConfig) -> Table | None:
 
 
 def _folder(config: DictConfig) -> Path:
-    return Path(config.hydra.runtime.cwd) / config.hydra.sweep.dir
+    return Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
