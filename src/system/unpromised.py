@@ -28,6 +28,7 @@ SEEN = {
 WARNINGS = {
     "resumable": r".*your dataloader is not resumable.*",  # lightning
     "workers": r".*does not have many workers.*",  # lightning
+    "interval": r".*smaller than the logging interval.*",  # lightning
     "leaves": r".*isinstance.treespec, LeafSpec.*",  # torch, of what lightning does
     "torchscript": r".*torch\.jit\.\w+. is (deprecated|not supported)",  # torch
     "launcher": r"\s*'hydra/launcher/.*' is validated against ConfigStore schema",  # hydra-core
