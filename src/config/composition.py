@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src.config import naming, schema
+from src.system.unpromised import hydra_loader, hydra_set_aside
 
 CONF = Path(__file__).resolve().parent.parent.parent / "conf"
 
@@ -70,10 +71,5 @@ def keys_of(name: str, *chosen: str) -> list[str]:
 @lru_cache(maxsize=1)
 def _reader() -> Any:
     """It outlives Hydra's state, which it is made in."""
-    kept = GlobalHydra.instance().hydra
-    GlobalHydra.instance().hydra = None
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return GlobalHydra.instance().config_loader()
-    finally:
-        GlobalHydra.instance().hydra = kept
+    with hydra_set_aside(GlobalHydra.instance()), initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra_loader(GlobalHydra.instance())

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -17,6 +16,7 @@ from src.config import schema
 from src.config.composition import choices, composed, groups, keys_of, module, reader
 from src.config.known import demand_known
 from src.system.errors import UserError, did_you_mean, one_of
+from src.system.unpromised import hydra_arguments
 
 FORM = "settings are written key=value"
 PLACEHOLDER = re.compile(r"<[^<>=,]+>|(?:^|/)\.\.\.$")
@@ -49,13 +49,13 @@ class _Parser(argparse.ArgumentParser):
 
 def taken_apart(arguments: Sequence[str]) -> Line:
     """Options before overrides, in whatever order they were given; raises UserError for an option without its value."""
-    parser = _Parser(parents=[get_args_parser()], add_help=False)
+    parser = _Parser(parents=[hydra_arguments()[0]], add_help=False)
     known, unknown = parser.parse_known_args(list(arguments))
     overrides = [*known.overrides, *(one for one in unknown if not one.startswith("-"))]
     options = list(arguments)
     for override in overrides:
         options.remove(override)
-    tasks = (known.run, known.multirun, known.cfg is not None, known.info is not None, known.shell_completion)
+    tasks = (known.run, known.multirun, vars(known)["cfg"] is not None, known.info is not None, known.shell_completion)
     if sum(tasks) > 1:
         raise UserError("--run, --multirun, --cfg, --info and --shell-completion exclude each other; leave one")
     return Line(
@@ -91,7 +91,7 @@ def mistakes(name: str, arguments: tuple[str, ...], *, asks: bool = False) -> li
 
 def _bare(name: str, arguments: Sequence[str]) -> Iterator[str]:
     """Arguments that are neither key=value nor an option of Hydra's: `--epochs 5`, `triplet`, `data.size`."""
-    own = {flag for action in get_args_parser()._actions for flag in action.option_strings}
+    _, own = hydra_arguments()
     valued = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
     valued |= {"--experimental-rerun", "--info", "-i"}
     index = 0

@@ -219,7 +219,7 @@ def test_a_setting_that_no_class_takes_is_refused_before_anything_is_drawn(untou
     [
         ("runs=[nowhere]", "^runs: nowhere holds no finished run"),
         ("runs=[] accelerator=cud", "^accelerator=cud: "),
-        ("runs=[] segment=[optimizer.lr=0]", r"^optimizer\.lr must be a number > 0, got 0$"),
+        ("runs=[] segment=['optimizer.lr=0']", r"^optimizer\.lr must be a number > 0, got 0$"),
     ],
 )
 def test_a_study_is_refused_before_anything_is_drawn(settings: str, message: str, untouched: Path):
