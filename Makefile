@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NAME_ONE = name one: make $(firstword $(MAKECMDGOALS) install) PYTHON=python3.12
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test faults bench verify-gpu docs check format clean
@@ -12,7 +13,8 @@ help:  ## list these targets
 install: $(READY)  ## create .venv with the exact versions of constraints.txt
 
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; name one: make install PYTHON=python3.12")'
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): no such command; $(NAME_ONE)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; $(NAME_ONE)" % v)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@

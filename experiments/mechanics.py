@@ -13,7 +13,6 @@ cosine, cosine_max  of a place's key with the other keys of its piece, mean and 
 nce, nce_raw PatchNCE at the chosen places with attended features, and with the features as they are; nce_random
 """
 
-import argparse
 import csv
 import sys
 from collections.abc import Iterator, Sequence
@@ -38,6 +37,7 @@ from src.networks.attention.none import NoAttention
 from src.networks.patch_sampler import PatchSampler
 from src.runs.folder import load_config
 from src.runs.weights import load_method
+from src.system.arguments import Arguments
 
 Chosen = dict[str, Tensor]
 """Places [B, N] by tap."""
@@ -146,7 +146,7 @@ def gradient(module: torch.nn.Module) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the runs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Arguments("python experiments/mechanics.py", __doc__ or "")
     parser.add_argument("runs", nargs="+", type=Path, help="finished run folders of method=cut")
     parser.add_argument("--frames", type=Path, required=True, help="folder of source frames")
     parser.add_argument("--count", type=int, default=32, help="pieces, one a frame")

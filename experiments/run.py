@@ -16,7 +16,6 @@ cost.json, config.yaml and a small panel of the first seed; of a study study.jso
 skipped and what was begun goes on.
 """
 
-import argparse
 import os
 import shutil
 import signal
@@ -31,6 +30,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from src.system import stopping
+from src.system.arguments import Arguments
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE, KEPT = ROOT / "outputs" / "experiments", ROOT / "experiments"
@@ -180,7 +184,7 @@ def report(name: str) -> int:
 
 def main() -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Arguments("python experiments/run.py", __doc__ or "")
     parser.add_argument("name", help="of a folder beside this file")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--set", nargs="*", default=[], metavar="OVERRIDE", help="further overrides for every run")
@@ -203,14 +207,13 @@ def main() -> int:
 
 def until_stopped(command: Callable[[], int]) -> int:
     """Its exit code; Ctrl-C and SIGTERM end the jobs first."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job is started with SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
-    try:
-        return command()
-    except KeyboardInterrupt:
-        stop()
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
+    with stopping.ending("stopped; the same command goes on"):
+        try:
+            return command()
+        except KeyboardInterrupt:
+            stop()
+            raise
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 python -m src.content run=outputs/<run> judge=outputs/segment/<run>
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("content")  # before the imports below, which take seconds
+    answer_early("content")  # before the imports below, which take seconds
 
 import json
 

@@ -3,8 +3,12 @@
 python -m src.dashboard entity=my-team
 """
 
+from src.config.command import answer_early, entry
+
+if __name__ == "__main__":
+    answer_early("dashboard")  # before the imports below, which take seconds
+
 from src.config import schema
-from src.config.command import entry
 from src.system.errors import UserError
 from src.training.wandb.dashboard import dashboard
 

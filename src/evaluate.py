@@ -3,10 +3,10 @@
 python -m src.evaluate real=a/ fake=b/
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("evaluate")  # before the imports below, which take seconds
+    answer_early("evaluate")  # before the imports below, which take seconds
 
 import json
 from pathlib import Path

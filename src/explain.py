@@ -4,10 +4,10 @@ python -m src.explain run=outputs/<run> input=frames/ output=out/
 python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=out/      its attentions side by side
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("explain")  # before the imports below, which take seconds
+    answer_early("explain")  # before the imports below, which take seconds
 
 import sys
 from collections.abc import Sequence

@@ -3,10 +3,10 @@
 python -m src.export run=outputs/... format=onnx output=translator.onnx
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("export")  # before the imports below, which take seconds
+    answer_early("export")  # before the imports below, which take seconds
 
 import json
 

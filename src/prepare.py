@@ -3,10 +3,10 @@
 python -m src.prepare data=gta2cityscapes data.root=/datasets data.cache=/scratch/frames experiment=paper
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("prepare")  # before the imports below, which take seconds
+    answer_early("prepare")  # before the imports below, which take seconds
 
 
 from omegaconf import DictConfig

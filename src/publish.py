@@ -3,10 +3,10 @@
 python -m src.publish run=outputs/<run> repo=user/name
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("publish")  # before the imports below, which take seconds
+    answer_early("publish")  # before the imports below, which take seconds
 
 import json
 

@@ -1,21 +1,25 @@
 """The ablation table of finished runs: table.md, .csv, .tex and .png, runs.csv with every seed's scores, report.html.
 
-python -m src.report outputs/sweeps/...
-python -m src.report outputs/study        the downstream table of a study
+python -m src.report outputs/sweeps/<sweep>
+python -m src.report outputs/sweeps/<sweep> outputs/<run> --output out/      several together
+python -m src.report outputs/study                                           the downstream table of a study
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PARSER = argparse.ArgumentParser(prog="python -m src.report", description="The ablation table of finished runs.")
+from src.system import stopping
+from src.system.arguments import Arguments
+
+PARSER = Arguments("python -m src.report", f"{__doc__}\nread on: docs/scores.md")
 PARSER.add_argument(
     "folders", nargs="+", type=Path, metavar="FOLDER", help="runs, sweeps, folders of those, or one study"
 )
 PARSER.add_argument("--output", type=Path, help="where the files go; by default into the one folder named")
 
 if __name__ == "__main__":
+    stopping.quiet_from_the_start()
     PARSER.parse_args()  # --help is answered before the imports below, which take seconds
 
 from src.system.errors import UserError
@@ -47,4 +51,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with stopping.ending("stopped; the same command makes the whole table"):
+        sys.exit(main())

@@ -3,10 +3,10 @@
 python -m src.segment train=<labelled set> test=<labelled set>
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("segment")  # before the imports below, which take seconds
+    answer_early("segment")  # before the imports below, which take seconds
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ schema.register()
 naming.register()
 
 
-@entry("segment")
+@entry("segment", terminates=False)
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1."""
     folder = Path(HydraConfig.get().runtime.output_dir)

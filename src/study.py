@@ -3,10 +3,10 @@
 python -m src.study runs=[outputs/sweeps/<sweep>] seeds=[0,1,2]
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("study")  # before the imports below, which take seconds
+    answer_early("study")  # before the imports below, which take seconds
 
 import sys
 
@@ -22,9 +22,9 @@ def main(config: schema.StudyConfig) -> None:
     """Entry point: prints table.md; a user's mistake becomes one line and exit code 1."""
     try:
         print(study(config), end="")
-    except (Interrupted, KeyboardInterrupt) as stop:
+    except Interrupted as stop:  # while a segmenter trained
         print("stopped; the same command goes on", file=sys.stderr)
-        sys.exit(stop.code if isinstance(stop, Interrupted) else 130)
+        sys.exit(stop.code)
 
 
 if __name__ == "__main__":

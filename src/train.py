@@ -3,10 +3,10 @@
 python -m src.train attention=triplet
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("train")  # before the imports below, which take seconds
+    answer_early("train")  # before the imports below, which take seconds
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ schema.register()
 naming.register()
 
 
-@entry("train")
+@entry("train", terminates=False)
 def main(config: DictConfig) -> float:
     """Entry point; a user's mistake becomes one line and exit code 1, and lets the rest of a sweep go on."""
     return run(config, Path(HydraConfig.get().runtime.output_dir))

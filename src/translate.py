@@ -6,10 +6,10 @@ python -m src.translate run=outputs/... 'input="drives/*/front.mp4"' output=out/
 python -m src.translate run=outputs/... split=train output=set/      a labelled source set, with its class maps
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("translate")  # before the imports below, which take seconds
+    answer_early("translate")  # before the imports below, which take seconds
 
 from src.config import schema
 from src.translation.translate import chosen

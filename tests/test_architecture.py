@@ -46,8 +46,8 @@ def private(path: Path) -> Iterator[str]:
             names = [part for one in node.names for part in one.name.split(".")]
         else:
             continue
-        # a NamedTuple's _asdict is promised
-        yield from (name for name in names if re.match(r"_(?!_|asdict$)", name) or name in ATTRIBUTES)
+        # a NamedTuple's _asdict and _replace are promised
+        yield from (name for name in names if re.match(r"_(?!_|asdict$|replace$)", name) or name in ATTRIBUTES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))

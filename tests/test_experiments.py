@@ -100,7 +100,7 @@ sys.exit(run.until_stopped(lambda: len(run.at_once("none", 2, {endless}))))
         _, talk = script.communicate(timeout=60)
     finally:
         script.kill()
-    assert (script.returncode, talk.splitlines()[-1]) == (130, "stopped; the same command goes on")
+    assert (script.returncode, talk.splitlines()[-1]) == (128 + number, "stopped; the same command goes on")
     assert sorted(path.name for path in tmp_path.glob("*.log")) == ["0.log", "1.log"]
 
 

@@ -19,10 +19,27 @@ def test_help_comes_without_the_heavy_imports(command: str, flag: str):
     line = [sys.executable, "-X", "importtime", "-m", f"src.{command}", flag]
     done = subprocess.run(line, cwd=SRC.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert command.rpartition(".")[2] in done.stdout.splitlines()[0]
+    assert f"python -m src.{command} " in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     # seconds each; what is left takes less than one on an idle machine
     assert not imported & {"torch", "lightning", "torchvision", "cv2", "albumentations", "matplotlib"}
+
+
+WRONG = {"report": ["--nothing"], "runs": ["--nothing"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_mistake_is_one_line_without_the_heavy_imports(command: str):
+    line = [sys.executable, "-X", "importtime", "-m", f"src.{command}", *WRONG.get(command, ["--nothing", "1"])]
+    done = subprocess.run(line, cwd=SRC.parent, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert not done.stdout
+    said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert len(said) == 1, said
+    assert "--help" in said[0]
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"torch", "lightning", "matplotlib"}
 
 
 def test_every_command_is_listed():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
@@ -147,7 +148,8 @@ def test_a_strangers_variant_leads_to_no_other_folder(tmp_path: Path):
     labelled.streets(tmp_path / "data")
     config = labelled.composed("study", f"data.root={tmp_path}/data", f"runs=[{run}]", "accelerator=cpu")
     listed = study.domains(config.data)
-    sets = study._sets(config, listed, study.labels_of(listed.x_train), tmp_path / "sets", tmp_path / "real")
+    source, cpu = study.labels_of(listed.x_train), torch.device("cpu")
+    sets = study._sets(config, listed, source, tmp_path / "sets", tmp_path / "real", [run], cpu)
     names = [one.name for one in sets]
     assert len(names) == 4
     assert all((tmp_path / "sets" / name).resolve().parent == tmp_path / "sets" for name in names)

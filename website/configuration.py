@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 from website.settings import Choice, read
@@ -72,8 +73,7 @@ def _places(conf: Path, group: Path) -> str:
 
 def _choice(choice: Choice, path: Path, prefix: str, folder: str) -> Iterator[str]:
     if choice.about:
-        yield from map(_about, choice.about.splitlines())
-        yield ""
+        yield from _about(choice.about)
     if choice.builds:
         yield from (f"Builds {_class(choice.builds)}.", "")
     sets = [one for one in choice.defaults if one.key.startswith("override ")]
@@ -108,9 +108,12 @@ def _page(group: str) -> str:
     return f"{group.partition('@')[0].strip('/').replace('/', '-')}.md"
 
 
-def _about(line: str) -> str:
-    """A line of the comment at a file's top; a command as code in a paragraph of its own."""
-    return f"\n`{line}`\n" if line.startswith("python -m ") else _text(line)
+def _about(text: str) -> Iterator[str]:
+    """The comment at a file's top; commands as a block of code."""
+    for are_commands, group in groupby(text.splitlines(), key=lambda line: line.startswith("python -m ")):
+        lines = list(group)
+        yield from ("", "```", *lines, "```", "") if are_commands else map(_text, lines)
+    yield ""
 
 
 def _class(dotted: str) -> str:
@@ -123,5 +126,6 @@ def _cell(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A comment as Markdown that shows it letter by letter."""
-    return re.sub(r"([\\`*_{}\[\]|~$])", r"\\\1", escape(text, quote=False))
+    """A comment as Markdown that shows it letter by letter; pages that it names are links."""
+    shown = re.sub(r"([\\`*_{}\[\]|~$])", r"\\\1", escape(text, quote=False))
+    return re.sub(r"\b((?:docs/)?\w+\.md)\b", r"[\1](../\1)", shown)

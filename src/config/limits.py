@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+import torch
+from omegaconf import DictConfig, OmegaConf
 
-from src.system.errors import UserError
+from src.config import build
+from src.system.errors import UserError, did_you_mean
 
 LIGHTNINGS_OWN = {
     **dict.fromkeys(
@@ -32,6 +34,9 @@ TWO_PLAYERS = {
     "gradient_clip_algorithm": "is for one optimiser; leave it out",
 }
 """Those that fit a segmenter but no translator."""
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+BUILT = ("data", "metrics.scores", "module", "optimizer", "extractor", "callbacks", "logger", "trainer")
+"""Nodes whose settings are held against their classes before any of them reads, draws or downloads."""
 STRATEGIES = ("auto", "ddp_find_unused_parameters_true")
 
 
@@ -64,9 +69,10 @@ def check(config: DictConfig) -> None:
 
 
 def check_fit(config: DictConfig) -> None:
-    """The part of it that every training has: seed, rate and trainer."""
+    """The part of it that every training has: seed, rate, trainer and device, and settings that no class takes."""
     _refuse(config, LIGHTNINGS_OWN)
     trainer = config.trainer
+    _demand_device(trainer.accelerator)
     _demand(0 <= config.seed < 2**32, "seed", config.seed, "lie in [0, 2^32)")
     rate = config.optimizer.lr
     _demand(_is_number(rate) and 0 < rate < float("inf"), "optimizer.lr", rate, "be a number > 0")
@@ -81,6 +87,9 @@ def check_fit(config: DictConfig) -> None:
     lossy = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
     _demand(trainer.precision not in lossy, "trainer.precision", trainer.precision, "keep weights in fp32: bf16-mixed")
     _demand(trainer.strategy in STRATEGIES, "trainer.strategy", trainer.strategy, "be auto, or chosen with trainer=ddp")
+    for name in BUILT:
+        if isinstance(node := OmegaConf.select(config, name), DictConfig):
+            build.check(node, name)
 
 
 def _refuse(config: DictConfig, settings: Mapping[str, str]) -> None:
@@ -92,6 +101,21 @@ def _refuse(config: DictConfig, settings: Mapping[str, str]) -> None:
 def _demand(holds: bool, name: str, value: Any, rule: str) -> None:
     if not holds:
         raise UserError(f"{name} must {rule}, got {value!r}")
+
+
+def _demand_device(accelerator: object) -> None:
+    """Refuse a device that is not here, before anything is drawn or downloaded for it."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    there["gpu"] = any(there.values())
+    if accelerator not in ACCELERATORS:
+        near = did_you_mean(accelerator, ACCELERATORS)
+        raise UserError(f"trainer.accelerator must be one of {', '.join(ACCELERATORS)}, got {accelerator!r}{near}")
+    if not there.get(str(accelerator), True):
+        seen = next((name for name in ("cuda", "mps") if there[name]), None)
+        raise UserError(
+            f"trainer.accelerator={accelerator}: there is no such device here (PyTorch sees {seen or 'no GPU'}); give "
+            "trainer=cpu, or trainer.accelerator=auto for what there is"
+        )
 
 
 def _is_number(value: Any) -> bool:

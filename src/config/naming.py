@@ -8,17 +8,41 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 GROUPS = Path(__file__).resolve().parent.parent.parent / "conf"
-LONGEST = 120
+LONGEST = 60
 
 
-def run_name(overrides: Sequence[str]) -> str:
+def run_name(overrides: Sequence[str], sweep: str | None = None) -> str:
     """A folder name from a job's overrides: "triplet_seed-1" for ["attention=triplet", "seed=1"].
 
-    Groups come first, by their choice, then values by the last part of their key. Where characters had to go, a short
-    hash of all overrides keeps the name unique.
+    What differs between the jobs of a sweep comes first, then what they share; of each, groups by their choice, then
+    values by the last part of their key. Where characters had to go, a short hash of all overrides keeps it unique.
+
+    Args:
+        overrides: of the job.
+        sweep: folder of the sweep, where Hydra has written what was asked for.
     """
+    shared = set() if sweep is None else _asked(Path(sweep))
+    parts = [_parts([one for one in overrides if (one in shared) == later]) for later in (False, True)]
+    name = "_".join(part for names, _ in parts for part in names) or "default"
+    if any(lossy for _, lossy in parts) or len(name) > LONGEST:
+        digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]
+        name = f"{name[:LONGEST].rstrip('-_.')}_{digest}"
+    return name
+
+
+def _asked(sweep: Path) -> set[str]:
+    """The overrides of a whole sweep; those of several values are none of any job."""
+    try:
+        return set(OmegaConf.load(sweep / "multirun.yaml").hydra.overrides.task)
+    except (OSError, AttributeError, OmegaConfBaseException):
+        return set()
+
+
+def _parts(overrides: Sequence[str]) -> tuple[list[str], bool]:
+    """The parts of a name, and whether characters had to go."""
     choices, values = [], []
     lossy = False
     for override in overrides:
@@ -31,11 +55,7 @@ def run_name(overrides: Sequence[str]) -> str:
             choices.append(safe)
         else:
             values.append(f"{key.rsplit('.', 1)[-1]}-{safe}")
-    name = "_".join(choices + values) or "default"
-    if lossy or len(name) > LONGEST:
-        digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]
-        name = f"{name[:LONGEST].rstrip('-_.')}_{digest}"
-    return name
+    return choices + values, lossy
 
 
 def file_name(text: str) -> str:

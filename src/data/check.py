@@ -3,10 +3,10 @@
 python -m src.data.check data=gta2cityscapes data.root=/datasets
 """
 
-from src.config.command import answer_help, entry
+from src.config.command import answer_early, entry
 
 if __name__ == "__main__":
-    answer_help("check")  # before the imports below, which take seconds
+    answer_early("check")  # before the imports below, which take seconds
 
 import json
 import os

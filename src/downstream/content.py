@@ -43,14 +43,14 @@ def content(config: schema.ContentConfig) -> dict[str, float]:
     folder = Path(config.run)
     saved = load_config(folder)
     metrics, protocol = load_metrics(folder)
-    listed = domains(config.data, saved.get("data"), folder)
     one_of("split", config.split, ("train", "val"))
     if config.worst < 1:
         raise UserError(f"worst must be >= 1, got {config.worst}")
-    images = listed.x_train if config.split == "train" else listed.x_val
     where = device(config.accelerator)
     judge = load_segmenter(Path(config.judge), where)
     network = load_translator(folder, average=config.average).to(where)
+    listed = domains(config.data, saved.get("data"), folder)  # the last to be refused: it may draw the streets
+    images = listed.x_train if config.split == "train" else listed.x_val
     transforms, white = transforms_of(saved.get("data")), white_of(saved.get("data"))
     untrained = Untrained(listed.x_train, listed.y_train, transforms, white)
     labelled = _is_labelled(images)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from src.config import schema
+from src.config import limits, schema
 from src.config.naming import file_name
 from src.data.colour_transfer import transfer_colours
 from src.data.domains import domains
@@ -62,13 +63,16 @@ def study(config: schema.StudyConfig) -> str:
     output = Path(config.output)
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise UserError(f"seeds must name at least one seed, each once, got {list(config.seeds)}")
+    # what can be refused is, before the streets are drawn or a set is written
+    accelerator, runs = device(config.accelerator), _finished(config.runs)
+    limits.check_fit(compose("segment", ["train=.", "test=.", *config.segment]))
     listed = domains(config.data)
     source = usable_frames(labels_of(listed.x_train))
     real_train, real_test = home(listed.y_train), home(listed.y_val)
     if real_train == real_test and not (real_train / "leftImg8bit").is_dir():
         raise UserError(f"data: {real_train} would be trained and tested on; name a validation target of its own")
     tests = labelled_set(str(real_test), "val", "data")
-    sets = list(_sets(config, listed, source, output / "sets", real_train))
+    sets = list(_sets(config, listed, source, output / "sets", real_train, runs, accelerator))
     if len({one.name for one in sets}) != len(sets):
         raise UserError("runs: two of them have the same name; give one folder that holds both")
     cells, watched, segmenter, commits = [], "", "", set[str]()
@@ -97,15 +101,20 @@ def study(config: schema.StudyConfig) -> str:
 
 
 def _sets(
-    config: schema.StudyConfig, listed: Domains, source: Sequence[LabelledFrame], folder: Path, real: Path
+    config: schema.StudyConfig,
+    listed: Domains,
+    source: Sequence[LabelledFrame],
+    folder: Path,
+    real: Path,
+    runs: Sequence[Path],
+    where: torch.device,
 ) -> Iterator[TrainingSet]:
     yield TrainingSet(RAW, "", "raw", partial(write_set, source, folder / "raw", {"made_by": "nothing"}), config.seeds)
     white = white_of(config.data)
     recipe = {"made_by": "Reinhard's colour transfer", "targets": digest(usable_frames(labels_of(listed.y_train)))}
     colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train, white))
     yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
-    where = device(config.accelerator)
-    for run in _finished(config.runs):
+    for run in runs:
         saved = load_config(run)
         variant = str(saved.get("variant", run.name))
         # a run may come from a stranger, and its variant must not lead out of the folder

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -22,6 +22,13 @@ from src.system.errors import UserError
 from src.system.ranks import from_first, join, rank, share
 
 log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=64)
+def _warn(line: str) -> None:
+    """Once, however many jobs of a sweep this process runs."""
+    log.warning(line)
+
 
 SMALLEST, LARGEST = 16, 8192
 """Side in pixels of the squares: what leaves SWD patches to draw, and what a set of fits into a memory."""
@@ -91,7 +98,6 @@ class Scores:
         ranking = [f"kid{suffix}", f"fid{suffix}", f"is{suffix}" if extractor.classifies else "", "swd_unit", "swd_std"]
         ranking.append(SHARPNESS)
         self.names = [name for name in ranking if name]
-        self._warned = False
 
     def gather(self, images: Iterable[Tensor], count: int, where: torch.device, key: str | None = None) -> ImageSet:
         """An image set of this rank's share of `count` images, joined with those of all other ranks.
@@ -195,10 +201,8 @@ class Scores:
         return protocol
 
     def _all(self, images: ImageSet, real: ImageSet, where: torch.device) -> dict[str, float]:
-        few = self._few(len(images), len(real))
-        if few and not self._warned:
-            log.warning(f"fid{self.extractor.suffix}: {few}")
-            self._warned = True
+        if few := self._few(len(images), len(real)):
+            _warn(f"fid{self.extractor.suffix}: {few}")
         fid = frechet_distance(images.features.to(where), real.features.to(where))
         return (
             self._kid(images, real)

@@ -24,6 +24,8 @@ from tqdm import tqdm
 from src.runs import removal
 from src.runs.find import find
 from src.runs.survey import FoundRun, describe
+from src.system import stopping
+from src.system.arguments import Arguments
 from src.system.errors import UserError
 from src.system.files import print_any_name
 
@@ -48,18 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=NAME, description="The runs in a folder, at any depth.", epilog=f"To remove runs: {NAME} rm --help"
-    )
+    parser = Arguments(NAME, f"{__doc__}\nTo remove runs: {NAME} rm --help; read on: docs/runs.md")
     parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, metavar="FOLDER", help="outputs by default")
     parser.add_argument("--json", action="store_true", help="for machines, on stdout")
     return parser
 
 
 def _rm_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"{NAME} rm", description="Remove runs, or their checkpoints. Without --yes it only says what would go."
-    )
+    parser = Arguments(f"{NAME} rm", "Remove runs, or their checkpoints. Without --yes it only says what would go.")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="its name, as the list shows it, or its path")
     parser.add_argument("--folder", type=Path, default=OUTPUTS, help="where the runs lie; outputs by default")
     parser.add_argument("--checkpoints", action="store_true", help="only the checkpoints, of finished runs")
@@ -170,4 +168,5 @@ def _remove(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with stopping.ending("stopped"):
+        sys.exit(main())

@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import pickletools
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,8 @@ class FoundRun:
         variant: its row in a table; for a segmenter its architecture and encoder. "" where the folder does not say.
         data: the built-in or published set, or the folder trained on; "" where the folder does not say.
         seed: of the run.
-        steps: batches trained: of an unfinished run, as far as its log tells.
+        steps: batches trained: of a stopped run, those that its checkpoint holds; of a running one, as far as its log
+            tells.
         planned: batches its configuration asks for; None where that depends on the number of images.
         score: name of the headline score.
         value: of that score.
@@ -79,7 +81,10 @@ def describe(folder: Path, name: str) -> FoundRun:
     files = list(_files(folder))
     score = next(iter(metrics), None)
     planned = _planned(config)
-    steps = protocol.get("batches") if finished else logs.batches(folder)
+    running = is_running(folder)
+    logged = logs.batches(folder)
+    held = None if finished or running else _held(folder)
+    steps = protocol.get("batches") if finished else logged if held is None else held
     return FoundRun(
         folder=folder,
         name=name,
@@ -93,7 +98,7 @@ def describe(folder: Path, name: str) -> FoundRun:
         changed=datetime.fromtimestamp(max((stat.st_mtime for stat in files), default=0.0), UTC),
         bytes=sum(stat.st_size for stat in files),
         checkpoint_bytes=sum((folder / one).stat().st_size for one in CHECKPOINTS if (folder / one).is_file()),
-        state="running" if is_running(folder) else "broken" if reasons else "finished" if finished else "stopped",
+        state="running" if running else "broken" if reasons else "finished" if finished else "stopped",
         reason="; ".join(reasons),
     )
 
@@ -149,6 +154,29 @@ def _damage(folder: Path) -> Iterator[str]:
         there = [name for name in CHECKPOINTS if (folder / name).is_file()]
         if there and not any(zipfile.is_zipfile(folder / name) for name in there):
             yield f"{' and '.join(there)} cannot be read"
+
+
+def _held(folder: Path) -> int | None:
+    """After which batch the newest checkpoint was written, without loading what it holds; None if unknown."""
+    for name in CHECKPOINTS:
+        try:
+            with zipfile.ZipFile(folder / name) as archive:
+                (record,) = [one for one in archive.namelist() if one.endswith("/data.pkl")]
+                with archive.open(record) as file:
+                    return _after_key(pickletools.genops(file))
+        except (OSError, ValueError, zipfile.BadZipFile):
+            continue
+    return None
+
+
+def _after_key(operations: Iterable[tuple[pickletools.OpcodeInfo, Any, int | None]]) -> int | None:
+    """The number that follows the text "batches" in a pickle."""
+    seen = False
+    for operation, argument, _ in operations:
+        if seen and "INT" in operation.name and isinstance(argument, int):
+            return argument
+        seen = argument == "batches" or (seen and "PUT" in operation.name) or (seen and operation.name == "MEMOIZE")
+    return None
 
 
 def _whole(weights: Path) -> bool:

@@ -22,7 +22,8 @@ def print_any_name() -> None:
 def write(path: Path, content: bytes) -> None:
     """Under a temporary name, then renamed, whoever else writes the same file at the same time.
 
-    Raises OSError, which names the file, and leaves nothing where the disk is full or the place may not be written.
+    Raises OSError, which names the file, and leaves nothing where the disk is full or the place may not be written; nor
+    does a signal that ends the process.
     """
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
     try:
@@ -31,9 +32,11 @@ def write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def sha256(path: Path) -> str:

@@ -9,8 +9,10 @@ where they are used, as --help comes before them.
 
 import subprocess
 import warnings
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +30,7 @@ SEEN = {
 WARNINGS = {
     "resumable": r".*your dataloader is not resumable.*",  # lightning
     "workers": r".*does not have many workers.*",  # lightning
+    "interval": r".*smaller than the logging interval.*",  # lightning
     "leaves": r".*isinstance.treespec, LeafSpec.*",  # torch, of what lightning does
     "torchscript": r".*torch\.jit\.\w+. is (deprecated|not supported)",  # torch
     "launcher": r"\s*'hydra/launcher/.*' is validated against ConfigStore schema",  # hydra-core
@@ -75,6 +78,30 @@ def hydra_loader(hydra: Any) -> Any:
     return _part(hydra, "config_loader", "hydra-core")()
 
 
+@contextmanager
+def hydra_set_aside(hydra: Any) -> Iterator[None]:
+    """Inside, Hydra (GlobalHydra.instance()) holds nothing, so that conf/ can be composed apart from what runs.
+
+    Relied on: its singleton keeps all it holds in `hydra`. Without it, UserError.
+    """
+    before = _part(hydra, "hydra", "hydra-core")
+    hydra.hydra = None
+    try:
+        yield
+    finally:
+        hydra.hydra = before
+
+
+def hydra_arguments() -> tuple[ArgumentParser, set[str]]:
+    """Hydra's own parser of a command line, and the options it knows, as they are typed.
+
+    Relied on: what makes it for hydra.main, and argparse's list of what a parser takes. Without them, UserError.
+    """
+    # by its name: the mathematics above imports this file, and knows no Hydra
+    parser = _part(import_module("hydra._internal.utils"), "get_args_parser", "hydra-core")()
+    return parser, {flag for action in parser._actions for flag in action.option_strings}
+
+
 def refused_at(error: Exception) -> str:
     """The node that hydra.utils.instantiate could not build; nothing where it does not say.
 
@@ -99,11 +126,10 @@ def lightning_rank() -> int | None:
 
 def tell_lightning_rank(rank: int) -> None:
     """Set it where the environment says so later than Lightning has read it; relied on and without it: as there."""
-    try:
+    with suppress(ImportError):
         from lightning_utilities.core.rank_zero import rank_zero_only
-    except ImportError:
-        return
-    rank_zero_only.rank = rank  # type: ignore[attr-defined]
+
+        rank_zero_only.rank = rank  # type: ignore[attr-defined]
 
 
 def watched_by_lightning(launcher: Any) -> list[subprocess.Popen[bytes]]:
@@ -154,8 +180,7 @@ def raise_for_dead_worker() -> None:
 def tells_of_dead_worker(error: RuntimeError) -> bool:
     """Whether PyTorch says that a process of a DataLoader has died, and not what went wrong in it.
 
-    Relied on: its words, as it has no exception of its own for that. Where they have changed, the error keeps its
-    traceback.
+    Relied on: its words, as it has no exception for that. Where they have changed, the error keeps its traceback.
     """
     return "DataLoader worker" in str(error) and "Traceback" not in str(error)
 

@@ -14,6 +14,7 @@ from lightning.pytorch.strategies import ParallelStrategy
 
 from src.config.command import in_sweep
 from src.runs.folder import CHECKPOINT, REQUEUED
+from src.system import stopping
 from src.system.errors import UserError, one_line
 from src.system.ranks import is_first, meet, part_at_exit, say
 from src.system.unpromised import tell_lightning_rank, watched_by_lightning
@@ -89,7 +90,7 @@ def ending(command: str, folder: Path) -> Iterator[None]:
     """
     before = signal.getsignal(signal.SIGTERM)
     if before == signal.SIG_DFL and "SLURM_JOB_ID" not in os.environ:  # there, what ends a job is for SLURM to say
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, stopping.terminate)
     try:
         yield
     except UserError:
@@ -101,20 +102,12 @@ def ending(command: str, folder: Path) -> Iterator[None]:
             _requeue(stop, command, folder)
         say(f"{stop}; continue with: python -m {command} resume={folder}")
         sys.exit(stop.code)
-    except (KeyboardInterrupt, _Terminated) as stop:
+    except KeyboardInterrupt as stop:
         on = f"; continue with: python -m {command} resume={folder}" if (folder / CHECKPOINT).exists() else ""
         say(f"stopped{on}")
-        sys.exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
+        sys.exit(stopping.code(stop))
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-class _Terminated(BaseException):
-    """SIGTERM came when nothing was being trained."""
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise _Terminated
 
 
 def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from src.system.errors import UserError
+from src.system.ranks import say
 from src.tables.report import report
 from src.tables.table.table import Table
 from src.training.wandb.table import log_report
@@ -22,14 +23,20 @@ class SweepTable(Callback):
     A job in a process of its own, here or on another machine, does so itself.
     """
 
+    def __init__(self) -> None:
+        self._said = False
+
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the table of the jobs that have ended so far."""
-        if config.hydra.mode == RunMode.MULTIRUN:
-            _keep(config)
+        if config.hydra.mode == RunMode.MULTIRUN and _keep(config) is not None:
+            say(f"table: {_folder(config) / 'table.md'}")
+            self._said = True
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write it once more: a job that was killed elsewhere could not."""
+        """Write it once more: a job that was killed elsewhere could not. Jobs of this process have said where."""
         table = _keep(config)
+        if table is not None and not self._said:
+            say(f"table: {_folder(config) / 'table.md'}")
         wandb = config.get("logger", {}).get("wandb")
         if table is not None and wandb is not None:
             sweep = Path(config.hydra.sweep.dir)
@@ -38,11 +45,13 @@ class SweepTable(Callback):
 
 @rank_zero_only
 def _keep(config: DictConfig) -> Table | None:
-    sweep = Path(config.hydra.runtime.cwd) / config.hydra.sweep.dir
+    sweep = _folder(config)
     try:
-        table = report([sweep], sweep)
+        return report([sweep], sweep)
     except UserError as error:
         print(f"no table: {error}", file=sys.stderr)
         return None
-    print(f"table: {sweep / 'table.md'}", file=sys.stderr)
-    return table
+
+
+def _folder(config: DictConfig) -> Path:
+    return Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)

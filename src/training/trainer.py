@@ -88,7 +88,7 @@ def quieten() -> None:
     # deterministic mode would also fill every new tensor with NaN, which costs time and proves nothing here
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # the loader resumes through the data module, which Lightning cannot see
-    ignore("resumable", "leaves", "workers")
+    ignore("resumable", "leaves", "workers", "interval")  # of the last: the epoch's means are logged
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

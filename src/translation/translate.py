@@ -94,6 +94,7 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     source = load.source(config.run, config.weights)
     if config.data is None and source.run is None:
         raise UserError("split with weights=: the file names no data set; give data=<one of conf/data>")
+    where = device(config.accelerator)
     if source.hub is not None and "layout" not in (config.data or {}):
         raise UserError(
             "split with a run of the Hub: places that it names are not looked at; give data=<one of conf/data>"
@@ -102,7 +103,6 @@ def _translate_set(config: schema.TranslateConfig) -> Path:
     scale = Scale(load.training_height(config.run, config.weights), config.size)
     read = partial(read_image, white=_white(config))
     network, made_by = translator(config)
-    where = device(config.accelerator)
     recipe = {"made_by": "translation", **made_by}
 
     def make(jobs: list[Job]) -> None:

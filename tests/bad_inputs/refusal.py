@@ -114,11 +114,3 @@ def assert_refused(answer: tuple[int, list[str]], message: str) -> None:
     assert code == 1, lines
     assert len(lines) == 1, lines
     assert re.search(message, lines[0]), lines[0]
-
-
-def assert_refused_by_hydra(answer: tuple[int, list[str]], message: str) -> None:
-    """The same where Hydra itself refuses, in a few lines of its own; a suggestion of ours comes last."""
-    code, lines = answer
-    assert code == 1, lines
-    assert not any("Traceback" in line or line.startswith("File ") for line in lines), lines
-    assert any(re.search(message, line) for line in lines), lines

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from tests.bad_inputs.refusal import assert_refused, assert_refused_by_hydra, run, run_composed
+from tests.bad_inputs.refusal import assert_refused, run, run_composed
 from tests.conftest import TINY
 
 TRAINING = [
@@ -127,7 +128,8 @@ TRAINING = [
     ("trainer.devices=2", r"^trainer\.devices asks for 2 processes; add trainer=ddp$"),
     ("trainer.num_nodes=0", "^trainer: .*num_nodes.* got 0"),
     ("trainer.num_nodes=2", r"^trainer\.devices asks for 2 processes; add trainer=ddp$"),
-    ("trainer.accelerator=quantum", "^trainer: .*quantum"),
+    ("trainer.accelerator=quantum", r"^trainer\.accelerator must be one of auto, cpu, gpu, cuda, mps, got 'quantum'$"),
+    ("trainer.accelerator=gpuu", r"^trainer\.accelerator must be .*; did you mean gpu\?$"),
     ("trainer.precision=foo", r"^trainer\.precision must be one of .*got 'foo'"),
     ("trainer.precision=bf16-true", r"^trainer\.precision must keep weights in fp32: bf16-mixed"),
     ("trainer.strategy=fsdp", r"^trainer\.strategy must be auto, or chosen with trainer=ddp, got 'fsdp'$"),
@@ -188,6 +190,42 @@ TRAINING = [
 ]
 
 
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="has a GPU")
+@pytest.mark.parametrize(
+    ("command", "settings"),
+    [
+        ("train", "trainer=gpu"),
+        ("train", "trainer.accelerator=gpu"),
+        ("train", "trainer.accelerator=cuda"),
+        ("segment", "trainer.accelerator=gpu"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_before_anything_is_drawn(command: str, settings: str, untouched: Path):
+    sets = [f"data.root={untouched}/streets"] if command == "train" else ["train=nowhere", "test=nowhere"]
+    folder = untouched.parent / f"{untouched.name}_run"
+    answer = run_composed(command, folder, [settings, *sets])
+    name = settings.replace("trainer=", "trainer.accelerator=")
+    assert_refused(answer, rf"^{name}: there is no such device here .*; give trainer=cpu, or trainer\.accelerator=auto")
+
+
+def test_a_setting_that_no_class_takes_is_refused_before_anything_is_drawn(untouched: Path):
+    settings = [f"data.root={untouched}/streets", "trainer=cpu", "+module.nothing=1"]
+    folder = untouched.parent / f"{untouched.name}_run"
+    assert_refused(run_composed("train", folder, settings), r"^module\.nothing: Translation takes no such")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("runs=[nowhere]", "^runs: nowhere holds no finished run"),
+        ("runs=[] accelerator=cud", "^accelerator=cud: "),
+        ("runs=[] segment=['optimizer.lr=0']", r"^optimizer\.lr must be a number > 0, got 0$"),
+    ],
+)
+def test_a_study_is_refused_before_anything_is_drawn(settings: str, message: str, untouched: Path):
+    assert_refused(run("study", [*settings.split(), f"data.root={untouched}/streets"]), message)
+
+
 @pytest.mark.parametrize(("settings", "message"), TRAINING)
 def test_training_refuses(settings: str, message: str, frames: Path, untouched: Path):
     good = [
@@ -202,41 +240,84 @@ def test_training_refuses(settings: str, message: str, frames: Path, untouched: 
     assert_refused(run_composed("train", untouched / "run", [*good, *settings.split()]), message)
 
 
-BY_HYDRA = [
-    ("train", "attention=tripplet", r"^attention=tripplet; did you mean triplet\?$"),
-    ("train", "method=cot", r"^method=cot; did you mean cut\?$"),
-    ("train", "table1=trilpet", r"^table1=trilpet; did you mean triplet\?$"),
-    ("train", "experiment=papr", r"^experiment=papr; did you mean paper\?$"),
-    ("train", "extractor=inceptoin", r"^extractor=inceptoin; did you mean inception\?$"),
-    ("train", "optimizer=sgd", "Available options in 'optimizer'"),
-    ("train", "optimzer.lr=1e-3", r"^optimzer\.lr; did you mean optimizer\.lr\?$"),
-    ("train", "lr=1e-3", r"^lr; did you mean optimizer\.lr\?$"),
-    ("train", "attention.kernel_size=3", r"^attention\.kernel_size; did you mean attention\.module\.kernel_size\?$"),
-    ("train", "atention=bam", r"^atention; did you mean attention\?$"),
-    ("train", "seed=abc", "Value 'abc' of type 'str' could not be converted to Integer"),
-    ("train", "compile=maybe", "Value 'maybe' is not a valid bool"),
-    ("train", "data.size", "missing EQUAL"),
-    ("segment", "labels=cityscape", r"^labels=cityscape; did you mean cityscapes\?$"),
-    ("evaluate", "fakes=here", r"^fakes; did you mean fake\?$"),
-    ("translate", "input=in/[ab]*.png", r"""^input=in/\[ab\]\*\.png; did you mean 'input="in/\[ab\]\*\.png"'\?$"""),
-    ("translate", "memory_limit=much", "Value 'much' of type 'str' could not be converted to Float"),
+BEFORE_IMPORTS = [
+    ("train", "attention=tripplet", r"^attention must be one of bam, .*, got 'tripplet'; did you mean triplet\?$"),
+    ("train", "method=cot", r"^method must be one of .* did you mean cut\?$"),
+    ("train", "table1=trilpet", r"^table1 must be one of .* did you mean triplet\?$"),
+    ("train", "experiment=papr", r"^experiment must be one of .* did you mean paper\?$"),
+    ("train", "extractor=inceptoin", r"^extractor must be one of .* did you mean inception\?$"),
+    ("train", "optimizer=sgd", "^optimizer must be one of adam, got 'sgd'$"),
+    ("train", "optimzer.lr=1e-3", r"^optimzer\.lr: there is no such setting; did you mean optimizer\.lr\?$"),
+    ("train", "lr=1e-3", r"^lr: there is no such setting; did you mean optimizer\.lr\?$"),
+    ("train", "attention.kernel_size=3", r"^attention\.kernel_size: .* did you mean attention\.module\.kernel_size\?$"),
+    ("train", "attention=self attention.module.slots=3", r"^attention\.module\.slots: there is no such setting; "),
+    ("train", "atention=bam", r"^atention: .* did you mean attention\?$"),
+    (
+        "train",
+        "nothing_like_it=1",
+        r"^nothing_like_it: there is no such setting; python -m src\.train --help lists them$",
+    ),
+    ("train", "seed=abc", "^seed=abc: Value 'abc' of type 'str' could not be converted to Integer$"),
+    ("train", "attention=self seed=abc attention.module.reduction=4", "^seed=abc: Value"),
+    ("train", "compile=maybe", "^compile=maybe: Value 'maybe' is not a valid bool"),
+    ("train", "data.size", r"^data\.size has no value; give it: data\.size=\.\.\.$"),
+    ("train", "attention", r"^attention has no value; give one of bam, .*: attention=\.\.\.$"),
+    ("train", "triplet", r"^triplet: .*key=value; did you mean attention=triplet or table1=triplet\?$"),
+    ("train", "tripplet", r"^tripplet: .*key=value; did you mean attention=triplet\?$"),
+    ("train", "something", "^something: settings are written key=value; --help lists them$"),
+    ("train", "--epochs 5", r"^--epochs 5: settings are written key=value; did you mean trainer\.max_epochs=5\?$"),
+    ("train", "--attention triplet", r"^--attention triplet: .*; did you mean attention=triplet\?$"),
+    ("train", "--lr=1e-4", r"^--lr=1e-4: .*; did you mean optimizer\.lr=1e-4\?$"),
+    ("train", "--data-size 64", r"^--data-size 64: .*; did you mean data\.size=64\?$"),
+    ("train", "-e 5", "^-e 5: settings are written key=value; --help lists them$"),
+    ("train", "--cfg", "^argument --cfg/-c: expected one argument$"),
+    ("train", "-m --cfg job", "^--run, --multirun, .* exclude each other; leave one$"),
+    ("train", "seed = 1", "^seed = 1: written without spaces: seed=1$"),
+    ("train", "attention=triplet,bam", "^attention=triplet,bam: several values make a sweep, which needs -m$"),
+    ("train", "attention.taps=down1,down2", r"-m; a list is written attention\.taps=\[down1,down2\]$"),
+    (
+        "train",
+        "resume=outputs/<run>",
+        r"^resume=outputs/<run>: <run> stands for .* python -m src\.runs lists the runs$",
+    ),
+    ("train", "run=outputs/...", r"^run=outputs/\.\.\.: \.\.\. stands for a name that is yours to fill in"),
+    ("train", "+lr=1", "^lr: there is no such setting; leave it out$"),
+    ("train", "hydra.nothing=1", "^Could not override 'hydra.nothing'"),
+    ("study", "runs=[outputs/sweeps/<sweep>]", "^runs=.*: <sweep> stands for a name that is yours"),
+    ("segment", "labels=cityscape", r"^labels must be one of .* did you mean cityscapes\?$"),
+    ("segment", "trainer=gpu train=a test=b", r"^trainer=gpu: sets generator, which src\.segment has not; choose"),
+    ("evaluate", "fakes=here", r"^fakes: there is no such setting; did you mean fake\?$"),
+    ("explain", "", r"^run and input and output have no default; give them: run=\.\.\. input=\.\.\. output=\.\.\.$"),
+    ("translate", "--run outputs/one output=o", r"^--run outputs/one: .*; did you mean run=outputs/one\?$"),
+    ("translate", "input=in/[ab]*.png", r"""^input=in/\[ab\]\*\.png: .*; did you mean 'input="in/\[ab\]\*\.png"'\?$"""),
+    (
+        "translate",
+        "memory_limit=much",
+        "^memory_limit=much: Value 'much' of type 'str' could not be converted to Float$",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("command", "arguments", "message"), BY_HYDRA)
-def test_hydra_refuses(command: str, arguments: str, message: str, untouched: Path):
-    assert_refused_by_hydra(run(command, arguments.split()), message)
+@pytest.mark.parametrize(("command", "arguments", "message"), BEFORE_IMPORTS)
+def test_a_mistake_that_conf_alone_tells_is_one_line(command: str, arguments: str, message: str, untouched: Path):
+    assert_refused(run(command, arguments.split()), message)
+
+
+def test_every_mistake_has_its_line(untouched: Path):
+    code, lines = run("translate", ["--input", "frames", "--output", "out"])
+    assert code == 1
+    assert [line.rpartition("; ")[2] for line in lines] == ["did you mean input=frames?", "did you mean output=out?"]
 
 
 @pytest.mark.parametrize(
     ("swept", "message"),
     [
-        ("attention=triplet,bamm", r"^attention=bamm; did you mean bam\?$"),
+        ("attention=triplet,bamm", r"^attention must be one of .* got 'bamm'; did you mean bam\?$"),
         ("seed=0,1 resume=somewhere", "^resume continues one run at a time; leave out -m$"),
     ],
 )
 def test_a_sweep_is_refused_before_its_first_run(swept: str, message: str, tmp_path: Path):
-    assert_refused_by_hydra(run("train", ["-m", *swept.split(), f"hydra.sweep.dir={tmp_path}"]), message)
+    assert_refused(run("train", ["-m", *swept.split(), f"hydra.sweep.dir={tmp_path}"]), message)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "multirun.yaml"]
 
 
@@ -261,9 +342,10 @@ ALONE = [
     ("segment", "test=t", r"^train has no default; give it: train=\.\.\.$"),
     ("segment", "train=nowhere test=t", "^train=nowhere: no such folder; check the path$"),
     ("content", "run=nowhere judge=j", r"^nowhere: not a run folder, config\.yaml is missing"),
-    ("study", "seeds=[]", r"^seeds must name at least one seed, each once, got \[\]$"),
-    ("study", "seeds=[1,1]", r"^seeds must name at least one seed, each once, got \[1, 1\]$"),
-    ("study", "data=folders data.root=nowhere", "nowhere/trainA: no such folder, nor .*check"),
+    ("study", "", r"^runs has no default; give it: runs=\.\.\.$"),
+    ("study", "runs=[] seeds=[]", r"^seeds must name at least one seed, each once, got \[\]$"),
+    ("study", "runs=[] seeds=[1,1]", r"^seeds must name at least one seed, each once, got \[1, 1\]$"),
+    ("study", "runs=[] data=folders data.root=nowhere", "nowhere/trainA: no such folder, nor .*check"),
     ("dashboard", "entity=team scores=[kit]", r"^scores: no score is called 'kit'.*did you mean kid\?$"),
     ("dashboard", "project=p", r"^entity has no default; give it: entity=\.\.\.$"),
     ("report", "nowhere", "^nowhere: no such folder; name run folders or a sweep$"),

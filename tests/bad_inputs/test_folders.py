@@ -233,7 +233,7 @@ def test_the_folder_of_a_run_must_be_one(arguments: str, message: str, frames: P
             "run={run} input={frames}/trainA output=out accelerator=cud",
             "^accelerator=cud: .*did you mean cud",
         ),
-        ("study", "data=folders data.root={frames}", "has no class map; a labelled set is"),
+        ("study", "runs=[] data=folders data.root={frames}", "has no class map; a labelled set is"),
         ("study", "data=streets data.root=s runs=[nowhere]", "^runs: nowhere holds no finished run; name run folders"),
         ("segment", "train={frames}/trainA test={frames}/testA", "has no class map; a labelled set is"),
         ("report", "{empty}", "holds no run; name run folders or a sweep that src.train wrote$"),

@@ -1,6 +1,9 @@
 """Folder names of runs."""
 
+from pathlib import Path
+
 import pytest
+from omegaconf import OmegaConf
 
 from src.config.naming import LONGEST, run_dir, run_name, variant
 
@@ -28,6 +31,18 @@ def test_what_had_to_be_shortened_stays_distinct():
     assert run_name(["attention.taps=[block1]"]) != run_name(["attention.taps=[block1,]"])
     long = run_name([f"a.key{number}=value" for number in range(50)])
     assert len(long) <= LONGEST + 7
+
+
+def test_what_differs_between_the_jobs_of_a_sweep_comes_first(tmp_path: Path):
+    asked = ["data.samples_per_epoch=20", "experiment=small_v1", "seed=0,1", "attention=none,bam"]
+    OmegaConf.save({"hydra": {"overrides": {"task": asked}}}, tmp_path / "multirun.yaml")
+    job = ["data.samples_per_epoch=20", "experiment=small_v1", "seed=1", "attention=bam"]
+    assert run_name(job, str(tmp_path)) == "bam_seed-1_small_v1_samples_per_epoch-20"
+    assert run_name(job) == run_name(job, str(tmp_path / "nowhere")) == "small_v1_bam_samples_per_epoch-20_seed-1"
+    many = [*job, *(f"data.key{number}=value" for number in range(20))]
+    OmegaConf.save({"hydra": {"overrides": {"task": [*asked, *many[4:]]}}}, tmp_path / "multirun.yaml")
+    assert run_name(many, str(tmp_path)).startswith("bam_seed-1_small_v1_")
+    assert len(run_name(many, str(tmp_path))) <= 67
 
 
 @pytest.mark.parametrize("override", ["data.root=../../etc", "data.root=/", "a.b=x/../../y", "a.b=.."])

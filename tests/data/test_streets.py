@@ -1,6 +1,12 @@
 """The streets: equal bytes each time, true layouts, all or nothing on disk, and two domains that differ."""
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +22,7 @@ from src.data.streets.look import Domain
 from src.data.streets.render import render
 from src.data.streets.view import HEIGHT, WIDTH
 from src.system.errors import UserError
+from tests.conftest import CONF
 
 FEW = list(write._jobs(2, {("train", "altenbruck"): 2, ("val", "lindenau"): 1}))
 STATISTICS_FRAMES = 40
@@ -164,3 +171,39 @@ def test_the_camera_is_noisier(frames: dict[str, Frames]) -> None:
 
     levels = {name: np.mean([noise(rgb) for rgb, _ in domain]) for name, domain in frames.items()}
     assert levels[CAMERA.name] > 2 * levels[GAME.name]
+
+
+DRAWING = """
+import sys
+from pathlib import Path
+from src.data.streets.write import write_streets
+from src.system import stopping
+if __name__ == "__main__":
+    with stopping.ending("stopped"):
+        write_streets(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
+def test_a_stop_while_the_streets_are_drawn_leaves_nothing(number: signal.Signals, tmp_path: Path):
+    """As a terminal sends it: Ctrl-C to all processes of the group."""
+    script = tmp_path / "drawing.py"
+    script.write_text(DRAWING)
+    folder = tmp_path / "data"
+    drawing = subprocess.Popen(
+        [sys.executable, str(script), str(folder / "streets")],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(CONF.parent)}, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(".streets-*/**/*.png")):
+        assert time.monotonic() < deadline
+        assert drawing.poll() is None, drawing.communicate()[1]
+        time.sleep(0.05)
+    (os.killpg if number == signal.SIGINT else os.kill)(drawing.pid, number)
+    begun = time.monotonic()
+    said = drawing.communicate(timeout=60)[1]
+    assert time.monotonic() - begun < 30  # a second on an idle machine; the whole set takes minutes
+    assert drawing.returncode == 128 + number
+    assert [line for line in re.split(r"[\r\n]+", said) if line.strip() and "frame" not in line] == ["stopped"]
+    assert list(folder.iterdir()) == []

@@ -18,7 +18,7 @@ from src.metrics.floor import floor
 from src.metrics.frechet import frechet_distance
 from src.metrics.image_set import ImageSet
 from src.metrics.kid import kid_contributions, kid_error
-from src.metrics.scores import Scores
+from src.metrics.scores import Scores, _warn
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 from src.system.errors import UserError
 
@@ -250,6 +250,7 @@ def test_the_protocol_says_what_a_number_needs_beside_it():
 def test_fewer_images_than_features_are_warned_of_once_and_in_the_protocol(caplog: pytest.LogCaptureFixture):
     found = scores()
     few, many = gather(found, images(6)), gather(found, images(7))
+    _warn.cache_clear()
     with caplog.at_level(logging.WARNING):
         found(many, many, CPU)
         assert not caplog.records

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 from omegaconf import OmegaConf
 
@@ -71,6 +72,26 @@ def test_the_steps_done_are_those_of_the_log(tmp_path: Path):
     log(folder, 9, 19, 29)
     log(folder, 39, 49)  # of the resumed run
     assert describe(folder, "run").steps == 50
+
+
+def test_the_steps_of_a_stopped_run_are_those_of_its_checkpoint(tmp_path: Path):
+    """The log has a line every ten batches; the checkpoint was written where the run stopped."""
+    folder = unfinished(tmp_path / "run")
+    log(folder, 9)
+    state = {
+        "epoch": 0,
+        "state_dict": {"a": torch.ones(3), "batches_seen": 9},
+        "batches": 14,
+        "loops": {"batches": 2},
+    }
+    torch.save(state, folder / "last.ckpt")
+    assert describe(folder, "run").steps == 14
+    torch.save({**state, "batches": 70_000}, folder / "last.ckpt")
+    assert describe(folder, "run").steps == 70_000
+    with FileLock(folder / LOCK):
+        assert describe(folder, "run").steps == 10
+    torch.save({"state_dict": {}}, folder / "last.ckpt")  # says nothing of them
+    assert describe(folder, "run").steps == 10
 
 
 def test_a_run_is_running_while_its_lock_is_held(tmp_path: Path):

@@ -25,6 +25,7 @@ from hydra.utils import instantiate
 from lightning import Trainer
 from lightning.fabric.strategies.launchers import subprocess_script as watching
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
+from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies.launchers import subprocess_script as launching
 from lightning.pytorch.trainer.connectors import data_connector
 from lightning.pytorch.utilities import rank_zero_only
@@ -70,6 +71,23 @@ def test_hydra_reads_a_configuration_and_forgets_it(composed: DictConfig):
 
 def test_hydras_loader_knows_the_choices(composed: DictConfig):
     assert unpromised.hydra_loader(GlobalHydra.instance()).get_group_options("attention") == ATTENTIONS
+
+
+def test_hydra_is_set_aside_and_comes_back(composed: DictConfig):
+    before = GlobalHydra.instance().hydra
+    with unpromised.hydra_set_aside(GlobalHydra.instance()):
+        assert not GlobalHydra.instance().is_initialized()
+    assert GlobalHydra.instance().hydra is before
+    with pytest.raises(UserError, match=r"hydra-core .* has no hydra"), unpromised.hydra_set_aside(SimpleNamespace()):
+        pytest.fail("set aside")
+
+
+def test_hydras_options_are_those_of_its_help():
+    parser, options = unpromised.hydra_arguments()
+    assert {"--multirun", "-m", "--cfg", "-c", "--info", "--config-dir", "--shell-completion"} < options
+    assert parser.parse_args(["-m", "a=1"]).overrides == ["a=1"]
+    shown = set(re.findall(r"--[a-z][a-z-]*", parser.format_usage()))
+    assert shown <= options
 
 
 @pytest.mark.parametrize(
@@ -331,11 +349,18 @@ def of_the_launcher() -> list[str]:
 
 
 @pytest.mark.parametrize("name", unpromised.WARNINGS)
-def test_a_warning_is_known_by_its_words_and_silenced_alone(name: str, trained: Trained):
+def test_a_warning_is_known_by_its_words_and_silenced_alone(name: str, trained: Trained, tmp_path: Path):
     if name == "launcher":
         messages = of_the_launcher()
     elif name == "torchscript":
         messages = warned(lambda: torch.jit.trace(nn.Identity(), torch.zeros(1)))
+    elif name == "interval":
+        trainer = Trainer(
+            **{"max_epochs": 1, "accelerator": "cpu", "log_every_n_steps": 50, "logger": CSVLogger(tmp_path)},
+            **{"enable_progress_bar": False, "enable_checkpointing": False, "enable_model_summary": False},
+        )
+        loader = DataLoader(torch.zeros(2, 32))  # type: ignore[arg-type]
+        messages = warned(lambda: trainer.fit(BoringModel(), loader))
     else:
         messages = trained.warned
     known = [message for message in messages if re.match(unpromised.WARNINGS[name], message, re.I)]

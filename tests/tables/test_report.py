@@ -161,6 +161,7 @@ def test_a_failed_job_does_not_cost_the_others_their_table(frames: Callable[...,
     assert job.returncode == 1
     assert "seed must lie in" in errors
     assert f"table: {folder / 'table.md'}" in errors
+    assert "logging interval" not in errors
     assert rows(folder) == [
         *REFERENCES.values(),
         "cut",
@@ -200,6 +201,11 @@ def test_a_job_at_the_end_of_a_sweep_is_found_though_it_could_not_report(
     hydra = {"mode": RunMode.MULTIRUN, "sweep": {"dir": sweep.name}, "runtime": {"cwd": str(sweep.parent)}}
     sweep_table.SweepTable().on_multirun_end(OmegaConf.create({"hydra": hydra}))
     assert rows(sweep)[2:] == ["cut", "triplet"]
+    assert capsys.readouterr().err == f"table: {sweep / 'table.md'}\n"
+    callback = sweep_table.SweepTable()
+    callback.on_job_end(OmegaConf.create({"hydra": hydra}), JobReturn())
+    callback.on_multirun_end(OmegaConf.create({"hydra": hydra}))
+    assert capsys.readouterr().err == f"table: {sweep / 'table.md'}\n"  # once, by the last job
     write_run(sweep / "odd", "bam", 0, {"fid": 1.0}, protocol={"side": 96})
     sweep_table.SweepTable().on_multirun_end(OmegaConf.create({"hydra": hydra}))
     assert "no table: scores of different protocols" in capsys.readouterr().err

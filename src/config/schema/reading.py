@@ -54,7 +54,8 @@ class StudyConfig:
 
     Attributes:
         data: one of conf/data; its source must have class maps, and its target.
-        runs: folders of trained translators, or of sweeps, or addresses on the Hub.
+        runs: folders of trained translators, or of sweeps, or addresses on the Hub; an empty list trains on the
+            references alone.
         seeds: of the segmenter.
         paired: on the set of a run the segmenter of that run's own seed alone is trained, on other sets those of all
             seeds: a row of as many translators as there are seeds, for a third of the trainings with three.
@@ -65,7 +66,7 @@ class StudyConfig:
     """
 
     data: Any = MISSING
-    runs: list[str] = field(default_factory=list)
+    runs: list[str] = MISSING
     seeds: list[int] = field(default_factory=lambda: [0])
     paired: bool = False
     segment: list[str] = field(default_factory=list)

@@ -4,11 +4,13 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
@@ -107,9 +109,28 @@ def _render_all(folder: Path, jobs: list[Job]) -> None:
                 bar.update()
             return
         # spawned, not forked: this process may already run torch's threads
+        others = set(active_children())
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for _ in pool.map(partial(_render_one, folder), jobs, chunksize=8):
-                bar.update()
+            try:
+                with _left_to_the_parent(signal.SIGINT):
+                    done = pool.map(partial(_render_one, folder), jobs, chunksize=8)
+                for _ in done:
+                    bar.update()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in set(active_children()) - others:
+                    worker.terminate()
+                raise
+
+
+@contextmanager
+def _left_to_the_parent(number: signal.Signals) -> Iterator[None]:
+    """Processes that are started inside never see the signal, which a terminal sends to all; this one does, later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _render_one(folder: Path, job: Job) -> None:

@@ -158,7 +158,8 @@ def _curves(axis: Axes, curves: Sequence[Curve]) -> None:
     axis.set_ylim(0, 1.03)
     axis.set_xticks(sorted({min(epochs), max(epochs)}))
     axis.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    axis.set_xlabel("epoch", fontsize=7, labelpad=-6)
+    # between the two ticks; below the tick where there is one alone, in their middle
+    axis.set_xlabel("epoch", fontsize=7, labelpad=-6 if min(epochs) < max(epochs) else 1)
     axis.tick_params(labelsize=6)
     axis.grid(axis="y", linewidth=0.3)
 

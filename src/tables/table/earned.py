@@ -8,7 +8,7 @@ from src.tables.table.rows import Row
 from src.tables.table.statistics import LEVEL, interval
 
 LEARNT_NOTHING = {"_source": "the source", "_transfer": "colour transfer", "_aligned": "colour alignment"}
-_JUDGED = ("kid", "swd_unit", "content_accuracy")
+_JUDGED = ("kid", "swd_unit", "content_accuracy", "content_agreement")
 
 
 def earned(rows: Sequence[Row], columns: Sequence[Column], runs: Sequence[ScoredRun]) -> list[str]:

@@ -51,7 +51,7 @@ def export(config: schema.ExportConfig) -> dict[str, object]:
     write(page, card(output.name, provenance).encode())
     try:
         write(output, content)
-    except OSError:
+    except BaseException:  # a signal too
         page.unlink(missing_ok=True)
         raise
     print(f"translate with: python -m src.translate weights={output} input=... output=...", file=sys.stderr)

@@ -3,13 +3,15 @@
 import os
 
 import numpy as np
+import pytest
 import torch
+from matplotlib.figure import Figure
 
 from src.data.labels import LabelTable
 from src.downstream import outlines
 from src.methods.base import ScoreMap
 from src.tables.pictures.canvas import plain
-from src.tables.pictures.score_maps import COLOURS, Explained, explanation, on_source, panel
+from src.tables.pictures.score_maps import COLOURS, Explained, _curves, explanation, on_source, panel
 
 IMAGE = torch.zeros(3, 32, 48)
 
@@ -110,3 +112,13 @@ def test_names_from_outside_are_no_formulas():
     runs = [Explained(label, IMAGE, maps, {"coverage": {"tap": {1: 0.2}}}) for label in ("$x^", r"$\frac{$", "b_$_")]
     assert explanation("$_^$.png", IMAGE, runs).shape[2] == 3
     assert panel(["$_^$"], [(IMAGE, IMAGE, maps)]).shape[2] == 3
+
+
+@pytest.mark.parametrize("epochs", [[1], [1, 2], [1, 2, 3, 40]])
+def test_no_tick_overprints_the_label_of_the_epochs(epochs: list[int]):
+    figure = Figure(figsize=(2.2, 1.3), layout="constrained")
+    axis = figure.subplots()
+    _curves(axis, [{epoch: 0.5 for epoch in epochs}])
+    figure.canvas.draw()
+    label = axis.xaxis.label.get_window_extent()
+    assert [text.get_text() for text in axis.get_xticklabels() if text.get_window_extent().overlaps(label)] == []

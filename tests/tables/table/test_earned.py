@@ -55,3 +55,15 @@ def test_tables_of_older_runs_say_nothing_of_it(tmp_path: Path):
     table = tabulate(collect([tmp_path]))
     assert table.labels[:2] == ["untranslated source", "real against real"]
     assert not [note for note in table.notes if note.startswith("Earned")]
+
+
+def test_agreement_is_compared_with_what_only_changes_colours(tmp_path: Path):
+    """A judge errs on colours alone too; the source, which agrees with itself, is no reference of this score."""
+    for seed, agreement in enumerate([0.80, 0.81, 0.82]):
+        beside = {"content_agreement_transfer": 0.78, "content_agreement_aligned": 0.79}
+        write_run(
+            tmp_path / f"cut_{seed}", "cut", seed, {"kid": 0.1, "content_agreement": agreement, **REFERENCES, **beside}
+        )
+    low, high = stats.t.interval(0.95, 2, 0.81, stats.sem([0.80, 0.81, 0.82]))
+    assert low < 0.79 < high
+    assert f"content_agreement no ([{low:.4f}, {high:.4f}]; colour alignment, 0.7900)" in last_line(tmp_path)
