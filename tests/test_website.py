@@ -37,7 +37,7 @@ part:                     # of the whole
   many:
     - a
     - b
-# left_out: what follows
+# left/out: what follows
 last: |
   two # lines
   of text
@@ -59,7 +59,7 @@ def test_a_comment_goes_to_its_key():
         Setting("part.weights", "null", "a file, or none"),
         Setting("part.list", "[1, {a: 2}]", "deeper"),
         Setting("part.many", "[a, b]", ""),
-        Setting("left_out", "", "what follows"),
+        Setting("left/out", "", "what follows"),
         Setting("last", "| two # lines of text", ""),
     ]
     assert choice.ends == "and so it ends"
@@ -76,7 +76,7 @@ def test_every_key_is_shown_with_every_comment(path: Path):
     said = f"{choice.about} {choice.ends} " + " ".join(one.comment for one in [*choice.settings, *choice.defaults])
     without_hydra = re.split(r"^hydra:$", path.read_text(), flags=re.M)[0]
     for comment in re.findall(r"(?:^|\s)# (?!@package)(.+)$", without_hydra, re.M):
-        assert re.sub(r"^\w+: ", "", comment.strip()) in said
+        assert re.sub(r"^[\w/.]+: ", "", comment.strip()) in said
 
 
 def leaves(node: dict, prefix: str = "") -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import yaml
 
 _COMMENT = re.compile(r"\s*#\s?(.*?)\s*$")
-_COMMENTED_OUT = re.compile(r"(\w+): (.*)")
+_COMMENTED_OUT = re.compile(r"([\w/.]+): (.*)")
 _HYDRAS = {"defaults", "hydra", "_target_", "_partial_"}
 
 
