@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 NAME_ONE = name one: make $(firstword $(MAKECMDGOALS) install) PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help install try demo test faults bench verify-gpu check format clean
+.PHONY: help install try demo test faults bench verify-gpu docs check format clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench: $(READY)  ## time a step, the data and a translation (an hour on two core
 verify-gpu: $(READY)  ## say of trainer=gpu, a verdict a line, what only a GPU can show (about ten minutes)
 	$(BIN)/python benchmarks/verify_gpu.py
 
+docs: $(READY)  ## build the documentation into site/; a warning is an error
+	$(BIN)/python -m website.build
+
 check: $(READY)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -51,6 +54,6 @@ format: $(READY)  ## format and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:  ## remove .venv and caches; outputs and data stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+clean:  ## remove .venv, site and caches; outputs and data stay
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 	find src tests examples -name __pycache__ -type d -exec rm -rf {} +

@@ -6,7 +6,13 @@ from src.losses.precision import at_least_fp32
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
-    """E[(D(G(x)) - 1)^2]: zero when D takes every patch of the output for real."""
+    """E[(D(G(x)) - 1)^2]: zero when D takes every patch of the output for real.
+
+    Examples:
+        >>> import torch
+        >>> generator_loss(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).item()  # one patch of four is found out
+        0.25
+    """
     return (at_least_fp32(fake_logits) - 1).square().mean()
 
 

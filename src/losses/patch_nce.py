@@ -17,6 +17,14 @@ def patch_nce(query_BND: Tensor, key_BND: Tensor, temperature: float) -> Tensor:
 
     (Eq. 2 prints it without the minus sign.) Averaged over patches and images; ln N when all features are
     equal. Rows are expected L2-normalised. Computed in fp32 or wider whatever the autocast state is.
+
+    Examples:
+        >>> alike = torch.tensor([[[1.0, 0.0]]]).expand(1, 4, 2)  # one image, four patches that cannot be told apart
+        >>> f"{patch_nce(alike, alike, temperature=0.07):.4f}"  # ln 4
+        '1.3863'
+        >>> apart = torch.eye(4)[None]
+        >>> f"{patch_nce(apart, apart, temperature=0.07):.4f}"
+        '0.0000'
     """
     with torch.autocast(query_BND.device.type, enabled=False):
         # keys are constants: the encoder must move the output, not the source (CUT, Sec. 3.2)

@@ -10,6 +10,15 @@ def coverage(places_BN: Tensor, grid: tuple[int, int]) -> Tensor:
     """Share of the cells of an 8x8 partition that hold a chosen place, mean over images; a scalar in (0, 1].
 
     A map with fewer than eight rows or columns has as many cells there as it has places.
+
+    Examples:
+        >>> heaped = torch.arange(16)[None]  # the first two rows of a map of 8 x 8
+        >>> coverage(heaped, (8, 8)).item()
+        0.25
+        >>> coverage(4 * heaped, (8, 8)).item()  # as many cells, two in each of all rows
+        0.25
+        >>> f"{mean_distance(heaped, (8, 8)):.2f}, {mean_distance(4 * heaped, (8, 8)):.2f}"
+        '0.26, 0.36'
     """
     height, width = grid
     rows, columns = min(CELLS, height), min(CELLS, width)

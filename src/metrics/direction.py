@@ -10,6 +10,12 @@ def better(score: str) -> Better:
 
     IS and content that is kept improve upwards; sharpness is a ratio to real images, of which too much is noise or
     ringing; distances (FID, KID, SWD) improve downwards, and so does content that is invented or lost.
+
+    Examples:
+        >>> better("kid_efficientnet_lite0"), better("is_clip"), better("sharpness_own")
+        ('lower', 'higher', 'nearer to 1')
+        >>> better("content_agreement"), better("content_agreement_loss_tree")
+        ('higher', 'lower')
     """
     family, *rest = score.split("_")
     if family == "sharpness":

@@ -36,6 +36,11 @@ def stretches(files: Sequence[Path]) -> list[list[int]]:
     A sequence is what a name says before its frame number (`0001TP_006690`, `Seq05VD_f00000`,
     `aachen_000000_000019_leftImg8bit`), in one folder; names that are numbers alone are one. One of more than an eighth
     of all files is cut into stretches of at most that.
+
+    Examples:
+        >>> one, other = ([Path(f"{name}_{number}.png") for number in range(8)] for name in ("street", "tunnel"))
+        >>> stretches(one + other)
+        [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10, 11], [12, 13], [14, 15]]
     """
     most = max(1, len(files) // 8)
     order = sorted(range(len(files)), key=lambda place: (_sequence(files[place]), place))

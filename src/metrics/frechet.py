@@ -19,6 +19,13 @@ def frechet_distance(x_MD: Tensor, y_ND: Tensor) -> float:
     distance grows as rows get fewer: compare it at one number of images only.
 
     Raises ValueError for fewer than two rows.
+
+    Examples:
+        >>> x = torch.tensor([[0.0, 0.0], [2.0, 0.0]])
+        >>> round(frechet_distance(x, x + torch.tensor([3.0, 4.0])), 6)  # the same shape, five to the side
+        25.0
+        >>> round(frechet_distance(x, 2 * x), 6)  # the means differ by 1, the deviations by the root of 2
+        3.0
     """
     if min(len(x_MD), len(y_ND)) < 2:
         raise ValueError(f"FID needs at least 2 images a set, got {len(x_MD)} and {len(y_ND)}")

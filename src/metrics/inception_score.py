@@ -15,5 +15,10 @@ def inception_score(logits_NK: Tensor) -> tuple[float, float]:
 
 
 def splits(count: int) -> int:
-    """Ten, or as many as hold two images: a split of one scores 1, whatever it shows."""
+    """Ten, or as many as hold two images: a split of one scores 1, whatever it shows.
+
+    Examples:
+        >>> splits(500), splits(7), splits(1)
+        (10, 3, 1)
+    """
     return max(1, min(MOST, count // 2))

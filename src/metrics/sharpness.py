@@ -20,6 +20,12 @@ def laplacian_deviation(image_3HW: Tensor) -> Tensor:
 
     Args:
         image_3HW: uint8 RGB, at least 2 x 2.
+
+    Examples:
+        >>> grey = torch.full((3, 8, 8), 128, dtype=torch.uint8)
+        >>> stripes = torch.tensor([0, 255], dtype=torch.uint8).repeat(4).expand(3, 8, 8)
+        >>> f"{laplacian_deviation(grey):.1f}, {laplacian_deviation(stripes):.1f}"
+        '0.0, 510.0'
     """
     weights = torch.tensor(GREY, dtype=torch.float64, device=image_3HW.device)
     grey_11HW = (weights[:, None, None] * image_3HW.double()).sum(0)[None, None]

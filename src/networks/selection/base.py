@@ -87,6 +87,16 @@ def descending(score_BP: Tensor, key_B: Tensor) -> Tensor:
     """All places [B, P] from the highest score down; those of equal score in an order drawn from the image's key.
 
     Dead units tie most places of some taps, and the order of their indices would heap the chosen ones in one corner.
+
+    Examples:
+        >>> descending(torch.tensor([[0.1, 0.9, 0.5]]), key_B=torch.tensor([7]))
+        tensor([[1, 2, 0]])
+        >>> tied = torch.zeros(2, 5)
+        >>> orders = descending(tied, key_B=torch.tensor([7, 8]))
+        >>> orders.sort(dim=1).values.tolist()
+        [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
+        >>> torch.equal(orders, descending(tied, key_B=torch.tensor([7, 8])))  # the key's, not the moment's
+        True
     """
     shuffled_BP = noise.uniform(key_B, score_BP.shape[1], _TIES).argsort(dim=1, stable=True)
     return shuffled_BP.gather(1, score_BP.gather(1, shuffled_BP).argsort(dim=1, descending=True, stable=True))

@@ -19,6 +19,12 @@ class Spread(Selection):
         separation: radius within which a maximum must stand alone, as a share of the mean spacing
             sqrt(P / N) of N places; 0.2 gives a 7x7 window for 256 of 65,536 places and 3x3 for 256 of 4,096.
         ranked: see `Selection`.
+
+    Examples:
+        >>> row = torch.tensor([[0.1, 0.8, 0.9, 0.7, 0.1, 0.2, 0.3, 0.2]])  # maxima at 2 and 6
+        >>> rule = Spread(patches=2, separation=0.5)
+        >>> rule(row, grid=(1, 8), key_B=torch.tensor([7]), progress=0.0)  # the two highest are 2 and 1
+        tensor([[2, 6]])
     """
 
     def __init__(self, *, patches: int, separation: float, ranked: float = 1.0) -> None:

@@ -1,0 +1,1 @@
+"""The documentation's pages, made of what the repository holds."""
