@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 NAME_ONE = name one: make $(firstword $(MAKECMDGOALS) install) PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults bench verify-gpu docs check format clean
+.PHONY: help install try demo test faults bench verify-gpu docs check format clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+try: $(READY)  ## translate four frames with the shipped weights, no training (half a minute), and say where they lie
+	$(BIN)/python examples/translate_streets.py outputs/try
 
 demo: $(READY)  ## train in miniature on the built-in data (about five minutes) and say where the result lies
 	$(BIN)/python -m src.train attention=triplet hydra.run.dir=outputs/demo_$$(date +%Y-%m-%d_%H-%M-%S)

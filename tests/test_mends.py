@@ -24,7 +24,7 @@ GROUPS = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*") if
 SPEAKS = ("UserError", "exit", "say", "print", "_demand", "one_of", "Interrupted")
 SETTING = re.compile(r"(?<![\w./{'\[])(\+?(?:[a-z_]+[./])*[a-z_]+)=([\w.\[\],-]*)")
 KEY = re.compile(rf"(?<![\w./{{])(?:{'|'.join(GROUPS)}|callbacks|trainer)\.[a-z_]+(?:\.[a-z_]+)*(?![\w(=])")
-FACTS = re.compile(r"got .*|number of .*|weights=\{\}, cannot be had.*|\(\{?\w+=.*?\)")
+FACTS = re.compile(r"got .*|number of .*|weights=\{\}, cannot be had.*|\(\{?\w+=.*?\)|written key=value")
 """What a message says of the case, and no advice."""
 
 

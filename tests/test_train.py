@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -251,6 +252,14 @@ def test_a_multirun_trains_each_variant_into_a_folder_of_its_name(frames: Callab
     folders = sorted(path.parent for path in tmp_path.rglob("metrics.json"))
     assert [folder.name.split("_")[0] for folder in folders] == ["bam", "external", "self", "triplet"]
     assert len(done.stdout.splitlines()) == 4
+    for folder in folders:
+        metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
+        (said,) = [line for line in done.stderr.splitlines() if line.startswith(f"KID {metrics[KID]:.3f}: ")]
+        assert f"the source ({metrics[KID + '_source']:.3f})" in said
+        assert f"a colour transfer that learns nothing ({metrics[KID + '_transfer']:.3f})" in said
+        (farther,) = re.findall("resume=(\\S+) trainer.max_epochs=2$", said) or [None]
+        beats = all(metrics[KID] < metrics[KID + suffix] for suffix in ("_source", "_transfer"))
+        assert farther == (None if beats else str(folder))
 
 
 def overrides_for(root: Path) -> list[str]:

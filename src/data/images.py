@@ -145,9 +145,13 @@ def read_image(path: Path, white: int = WHITE) -> Pixels:
     """
     with open_image(path) as file:
         picture = eight_bits(file, path, white)
-        # a PNG may have these behind the picture, where only decoding finds them
-        upright = ImageOps.exif_transpose(picture)
-        return np.array(to_srgb(upright, file.info.get("icc_profile")), dtype=np.uint8)
+        # a PNG may have its profile and EXIF behind the picture, where only decoding finds them
+        return as_seen(picture, file.info.get("icc_profile"))
+
+
+def as_seen(picture: Image.Image, profile: bytes | None) -> Pixels:
+    """A picture of 8 bits a channel, upright by its EXIF, in sRGB by the profile, without alpha."""
+    return np.array(to_srgb(ImageOps.exif_transpose(picture), profile), dtype=np.uint8)
 
 
 def reading(white: int) -> str:

@@ -1,4 +1,4 @@
-"""Which way a score improves."""
+"""Which way a score improves, and how far a value of it is from the best."""
 
 from typing import Literal
 
@@ -23,3 +23,8 @@ def better(score: str) -> Better:
     return (
         "higher" if family == "is" or (family == "content" and not {"hallucination", "loss"} & set(rest)) else "lower"
     )
+
+
+def distance(score: str, value: float) -> float:
+    """Of a value from the best that a score could be, or from any fixed point beyond it: the less, the better."""
+    return {"lower": value, "higher": -value, "nearer to 1": abs(value - 1)}[better(score)]

@@ -37,6 +37,7 @@ from src.training.start import method_for
 from src.training.trainer import build_module, build_trainer, fit, quieten
 from src.training.translation import Translation
 from src.training.validation import Validation
+from src.training.verdict import verdict
 from src.training.wandb.run import log_scores
 from src.training.wandb.session import finished
 
@@ -143,7 +144,7 @@ def _train(run: Run) -> dict[str, float]:
         took = {"seconds": round(module.seconds(), 1), **cost.measured()}
         run.finish(metrics, protocol, took)
         log_scores(trainer.loggers, validation.names, metrics, {**protocol, **took})
-        _show(folder, metrics, validation.names)
+        _show(folder, metrics, validation.names, 2 * trainer.current_epoch)
     return metrics
 
 
@@ -165,7 +166,8 @@ def _epoch_scores(config: DictConfig, validation: Validation) -> list[EpochScore
     return [] if every is None else [EpochScores(validation, every_n_epochs=every)]
 
 
-def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
+def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int) -> None:
+    """Say on stderr what came out, and where it lies; `longer` is the number of epochs to try next."""
     columns = {"": "output", "_raw": "last step", "_source": "source", "_transfer": "colour transfer"}
     columns |= {"_aligned": "colour alignment", "_floor": "real"}
     table = Table("score", "better", *columns.values(), title=str(folder))
@@ -175,6 +177,8 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str]) -> None:
     console = Console(stderr=True)
     if names:
         console.print(table)
+        more = f"python -m src.train resume={folder} trainer.max_epochs={longer}"
+        console.print(verdict(names[0], metrics, more), soft_wrap=True, highlight=False, markup=False)
     else:
         console.print(f"{folder}: not scored, as metrics.scores=null asked", soft_wrap=True)
     last = max((folder / IMAGES).glob("epoch_*.png"), default=folder / IMAGES)

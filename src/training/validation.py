@@ -80,6 +80,14 @@ class Validation:
         """[3, H, W] in [-1, 1], one after the other."""
         return map(self._read, files)
 
+    def photographs(self, count: int) -> list[Path]:
+        """At most so many target frames, evenly spaced: of validation, or of training where a set has no others."""
+        return spaced(self.y_files or self.data.domains.y_val or self.data.domains.y_train, count)
+
+    def transferred(self, path: Path) -> Tensor:
+        """A source frame with the colours of a training photograph, the same one as in the scores: [3, H, W]."""
+        return self.data.untrained.transferred(self._read(path), self.x_files.index(path))
+
     @cached_property
     def masks(self) -> ScoredMasks:
         """What is kept out of the scores."""
@@ -117,7 +125,7 @@ class Validation:
         real = self._real(where)
         sets = {
             "source": self._gather("source", self.x_files, where),
-            "transfer": self._gather("transfer", self.x_files, where, self._transferred, self.data.files),
+            "transfer": self._gather("transfer", self.x_files, where, self.transferred, self.data.files),
             "aligned": self._gather("aligned", self.x_files, where, self._aligned, self.data.files),
         }
         references = {
@@ -177,9 +185,6 @@ class Validation:
 
     def _aligned(self, path: Path) -> Tensor:
         return self.data.untrained.aligned(self._read(path))
-
-    def _transferred(self, path: Path) -> Tensor:
-        return self.data.untrained.transferred(self._read(path), self.x_files.index(path))
 
     def _real(self, where: torch.device) -> ImageSet:
         return self._gather("real", self.y_files, where)

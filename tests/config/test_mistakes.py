@@ -44,7 +44,16 @@ def test_overrides_may_stand_before_and_behind_an_option():
 @pytest.mark.parametrize("name", schema.ROOTS)
 def test_a_command_that_is_given_nothing_says_all_that_it_needs(name: str):
     said = lines(name)
-    needs = {"content": 2, "study": 1, "explain": 3, "segment": 2, "translate": 1, "export": 3, "evaluate": 2}
+    needs = {
+        "content": 2,
+        "publish": 2,
+        "study": 1,
+        "explain": 3,
+        "segment": 2,
+        "translate": 1,
+        "export": 3,
+        "evaluate": 2,
+    }
     assert len(said) == (name in {*needs, "dashboard"})
     assert sum(line.count("=...") for line in said) == {**needs, "dashboard": 1}.get(name, 0)
 

@@ -44,15 +44,20 @@ class Explained:
     spread: Mapping[str, Mapping[str, Curve]]
 
 
-def panel(names: Sequence[str], rows: Sequence[tuple[Tensor, Tensor, Maps]]) -> Pixels:
-    """One row a frame: source | output | score map and chosen places of each tap. -> [H, W, 3]."""
-    taps = list(rows[0][2])
-    figure, axes = _grid(len(rows), 2 + len(taps), rows[0][0], legend=bool(taps))
-    for row, (name, (source, output, maps)) in enumerate(zip(names, rows, strict=True)):
-        _show(axes[row][0], to_pixels(source), "source" if row == 0 else "")
-        _show(axes[row][1], to_pixels(output), "output" if row == 0 else "")
+def panel(names: Sequence[str], rows: Sequence[tuple[Mapping[str, Tensor], Maps]]) -> Pixels:
+    """One row a frame: images side by side, then the score map and chosen places of each tap. -> [H, W, 3].
+
+    Args:
+        names: of the frames.
+        rows: images [3, H, W] in [-1, 1] by what they are, the same in all rows, and maps by tap.
+    """
+    images, taps = list(rows[0][0].items()), list(rows[0][1])
+    figure, axes = _grid(len(rows), len(images) + len(taps), images[0][1], legend=bool(taps))
+    for row, (name, (shown, maps)) in enumerate(zip(names, rows, strict=True)):
+        for axis, (what, image) in zip(axes[row], shown.items(), strict=False):
+            _show(axis, to_pixels(image), what if row == 0 else "")
         axes[row][0].set_ylabel(plain(name), fontsize=6)
-        for axis, tap in zip(axes[row][2:], taps, strict=True):
+        for axis, tap in zip(axes[row][len(shown) :], taps, strict=True):
             _map(axis, maps[tap], _heading(tap, [maps[tap]]) if row == 0 else "")
     if taps:
         _legend(figure)

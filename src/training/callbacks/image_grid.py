@@ -1,4 +1,4 @@
-"""A fixed panel of validation frames after every epoch: source, output, and the score map of each tap."""
+"""A fixed panel of validation frames after every epoch: source, output and what to hold it against, then score maps."""
 
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from src.training.wandb.run import WandbRun
 class ImageGrid(Callback):
     """Writes `epoch_NNNN.png` and hands the picture to TensorBoard and W&B.
 
+    A row is a frame: the source, the source with a photograph's colours (Reinhard, which learns nothing), the output,
+    some photograph, and the score map of each tap.
+
     Args:
         folder: for the pictures.
         validation: gives the frames.
@@ -37,6 +40,8 @@ class ImageGrid(Callback):
         files = spaced(validation.x_files, images)
         self.names = [path.stem for path in files]
         self.frames = list(validation.frames(files))
+        self.transferred = [validation.transferred(path) for path in files]
+        self.photographs = list(validation.frames(validation.photographs(len(files))))
         self.ignored = [validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -52,7 +57,13 @@ class ImageGrid(Callback):
             with torch.no_grad():
                 output = pl_module.average.network(x)[0]
             mask = None if ignored is None else ignored.to(x.device)
-            rows.append((frame, output, pl_module.method.score_maps(x, key, progress, mask)))
+            images = {
+                "source": frame,
+                "colour transfer, learns nothing": self.transferred[number],
+                "output": output,
+                "a photograph, of another place": self.photographs[number % len(self.photographs)],
+            }
+            rows.append((images, pl_module.method.score_maps(x, key, progress, mask)))
         picture = panel(self.names, rows)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_image(self.folder / f"epoch_{epoch:04d}.png", picture)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from src.metrics.direction import better
+from src.metrics.direction import better, distance
 from src.translation.weights.facts import Provenance
 
 _HEADING = {
@@ -173,14 +173,9 @@ def _verdict(metrics: Mapping[str, float], names: Sequence[str], suffix: str) ->
     for name in names:
         ends = [end for end in (suffix, *_LEARNT_NOTHING) if name + end in metrics]
         if len(ends) > len(_LEARNT_NOTHING):
-            ours, *others = (_distance(name, metrics[name + end]) for end in ends)
+            ours, *others = (distance(name, metrics[name + end]) for end in ends)
             by[ours < min(others)].append(f"`{name}`")
     if not any(by.values()):
         return []
     yes, no = (", ".join(by[beats]) or "none" for beats in (True, False))
     return [f"Better than the source and both colour methods, which learn nothing, by: {yes}. Not so by: {no}.", ""]
-
-
-def _distance(name: str, value: float) -> float:
-    """The less, the better."""
-    return {"lower": value, "higher": -value, "nearer to 1": abs(value - 1)}[better(name)]

@@ -14,6 +14,7 @@ from src.tables.pictures.canvas import plain
 from src.tables.pictures.score_maps import COLOURS, Explained, _curves, explanation, on_source, panel
 
 IMAGE = torch.zeros(3, 32, 48)
+PAIR = {"source": IMAGE, "output": IMAGE}
 
 
 def drawn(taps: int, places: list[int]) -> np.ndarray:
@@ -21,13 +22,13 @@ def drawn(taps: int, places: list[int]) -> np.ndarray:
         f"tap{number}": ScoreMap(torch.linspace(0, 1, 96)[None], torch.tensor([places]), (8, 12))
         for number in range(taps)
     }
-    return panel(["frame"], [(IMAGE, IMAGE, maps)])
+    return panel(["frame"], [(PAIR, maps)])
 
 
 def differing(some: list[int], others: list[int]) -> int:
     """Pixels by which the marks of two choices differ, on a map of one colour."""
     one, other = (
-        panel(["frame"], [(IMAGE, IMAGE, {"tap": ScoreMap(torch.zeros(1, 96), torch.tensor([places]), (8, 12))})])
+        panel(["frame"], [(PAIR, {"tap": ScoreMap(torch.zeros(1, 96), torch.tensor([places]), (8, 12))})])
         for places in (some, others)
     )
     return int((one != other).any(-1).sum())
@@ -36,7 +37,7 @@ def differing(some: list[int], others: list[int]) -> int:
 def test_a_name_that_is_no_utf8_is_drawn():
     odd = os.fsdecode(b"a\xffb $x$ $")
     assert plain(odd) == r"a\xffb \$x\$ \$"
-    assert panel([odd], [(IMAGE, IMAGE, {})]).shape[2] == 3
+    assert panel([odd], [(PAIR, {})]).shape[2] == 3
     pixels, ids = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.int64)
     table = LabelTable(
         classes=[{"id": number, "name": str(number), "colour": [0, 0, 0]} for number in (0, 1)], void=[], watched="1"
@@ -57,7 +58,7 @@ def test_each_chosen_place_is_marked():
 
 
 def test_a_method_without_patches_shows_source_and_output_only():
-    assert panel(["a", "b"], [(IMAGE, IMAGE, {}), (IMAGE, IMAGE, {})]).shape[2] == 3
+    assert panel(["a", "b"], [(PAIR, {}), (PAIR, {})]).shape[2] == 3
     assert explanation("a", IMAGE, [Explained("cyclegan", IMAGE, {}, {})]).shape[2] == 3
 
 
@@ -111,7 +112,7 @@ def test_names_from_outside_are_no_formulas():
     maps = {"tap": ScoreMap(torch.linspace(0, 1, 96)[None], torch.tensor([[3, 40]]), (8, 12))}
     runs = [Explained(label, IMAGE, maps, {"coverage": {"tap": {1: 0.2}}}) for label in ("$x^", r"$\frac{$", "b_$_")]
     assert explanation("$_^$.png", IMAGE, runs).shape[2] == 3
-    assert panel(["$_^$"], [(IMAGE, IMAGE, maps)]).shape[2] == 3
+    assert panel(["$_^$"], [(PAIR, maps)]).shape[2] == 3
 
 
 @pytest.mark.parametrize("epochs", [[1], [1, 2], [1, 2, 3, 40]])
