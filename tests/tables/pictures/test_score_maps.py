@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from src.data.labels import LabelTable
@@ -120,6 +121,6 @@ def test_no_tick_overprints_the_label_of_the_epochs(epochs: list[int]):
     figure = Figure(figsize=(2.2, 1.3), layout="constrained")
     axis = figure.subplots()
     _curves(axis, [{epoch: 0.5 for epoch in epochs}])
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()
     label = axis.xaxis.label.get_window_extent()
     assert [text.get_text() for text in axis.get_xticklabels() if text.get_window_extent().overlaps(label)] == []
