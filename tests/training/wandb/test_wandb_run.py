@@ -240,7 +240,8 @@ def test_every_job_of_a_sweep_is_one_run_of_its_group_finished_or_failed(root: P
     assert len({item.run.run_id for item in recorded}) == 4
     for attention, variant in (("none", "cut"), ("triplet", "triplet")):
         finished, failed = sorted(
-            (item for item in recorded if f"_{attention}_" in item.run.display_name), key=lambda item: item.exit_code
+            (item for item in recorded if attention in item.run.display_name.split("_")),
+            key=lambda item: item.exit_code,
         )
         assert (finished.exit_code, failed.exit_code) == (0, 1)
         assert (len(finished.history), len(failed.history)) == (4, 0)
