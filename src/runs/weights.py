@@ -58,8 +58,10 @@ def fill(network: nn.Module, tensors: Mapping[str, Any], folder: Path) -> None:
     try:
         network.load_state_dict(dict(tensors))
     except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({detail})") from error
+        own = network.state_dict()
+        shapes = {key: [getattr(part.get(key), "shape", None) for part in (own, tensors)] for key in {*own, *tensors}}
+        differs = min((key for key, (one, other) in shapes.items() if one != other), default="what is no tensor")
+        raise UserError(f"{folder / WEIGHTS}: does not fit {CONFIG} beside it ({differs} differs)") from error
     network.eval().requires_grad_(False)
 
 

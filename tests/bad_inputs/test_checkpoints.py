@@ -116,7 +116,7 @@ def test_weights_that_are_none_are_not_used(spoil: Callable[[Path], None], spoil
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("generator.width=8", r"weights\.safetensors: does not fit config\.yaml beside it .*size mismatch"),
+        ("generator.width=8", r"weights\.safetensors: does not fit config\.yaml beside it .* differs"),
         ("method=cyclegan", r"^average=false: |weights\.safetensors: does not fit config\.yaml beside it"),
         ("generator.blur=false", r"weights\.safetensors: does not fit config\.yaml beside it"),
     ],
