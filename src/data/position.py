@@ -1,12 +1,21 @@
 """How far a training has come, as its data, its checkpoints and its progress bar have to know."""
 
+from typing import Protocol, runtime_checkable
+
 from lightning import LightningModule, Trainer
 
 
+@runtime_checkable
+class Counted(Protocol):
+    """A module that counts the batches it has been trained on, of all epochs and starts."""
+
+    batches: int
+
+
 def batches(module: LightningModule) -> int:
-    """How many a module has been trained on, of all epochs and starts, which it counts itself."""
-    counted: int = module.batches  # type: ignore[assignment]
-    return counted
+    """How many it has been trained on."""
+    assert isinstance(module, Counted)
+    return module.batches
 
 
 def position(trainer: Trainer | None) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Batches under Lightning whose draws follow from (seed, epoch, index), from wherever training stands."""
 
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Sized
 from typing import Any
 
@@ -18,7 +19,7 @@ MOST_WORKERS = 256
 """Processes; more of them exhaust a machine before they read a frame."""
 
 
-class ResumableData(LightningDataModule):
+class ResumableData(LightningDataModule, ABC):
     """Streams batches, resumes at any sample, and on another number of ranks with as many images a step.
 
     A subclass sets `images`, whose length is the samples of an epoch, before training begins.
@@ -46,9 +47,9 @@ class ResumableData(LightningDataModule):
         self._step: int | None = None
 
     @property
+    @abstractmethod
     def files(self) -> str:
         """Fingerprint of the training files, as they are now."""
-        raise NotImplementedError
 
     @property
     def samples(self) -> int:

@@ -64,22 +64,35 @@ def demand_finite(checkpoint: Mapping[str, Any], batch: int) -> None:
         checkpoint: as Lightning writes it.
         batch: after which it is written.
     """
-    for part, prefix in (("state_dict", ""), ("optimizer_states", "optimizer ")):
-        for name, tensor in _floats(checkpoint[part], prefix):
-            if not tensor.isfinite().all():
-                raise UserError(
-                    f"batch {batch}: {name} holds NaN or infinite values, so no checkpoint is written and training "
-                    "ends; start a new run with a lower optimizer.lr or a wider trainer.precision"
-                )
+    found = {**_floats(checkpoint["state_dict"], ""), **_floats(checkpoint["optimizer_states"], "optimizer ")}
+    if not found:
+        return
+    where = {tensor.device for tensor in found.values()}
+    # one answer a device, so that each is waited for once
+    finite = {
+        device: torch.stack([t.isfinite().all() for t in found.values() if t.device == device]).all()
+        for device in where
+    }
+    if all(bool(answer) for answer in finite.values()):
+        return
+    name = next(name for name, tensor in found.items() if not bool(tensor.isfinite().all()))
+    raise UserError(
+        f"batch {batch}: {name} holds NaN or infinite values, so no checkpoint is written and training ends; "
+        "start a new run with a lower optimizer.lr or a wider trainer.precision"
+    )
 
 
-def _floats(node: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+def _floats(node: Any, name: str) -> dict[str, Tensor]:
+    return dict(_walk(node, name))
+
+
+def _walk(node: Any, name: str) -> Iterator[tuple[str, Tensor]]:
     if isinstance(node, Tensor):
         if node.is_floating_point() and node.numel():
             yield name.rstrip("."), node.detach()
     elif isinstance(node, Mapping):
         for key, value in node.items():
-            yield from _floats(value, f"{name}{key}.")
+            yield from _walk(value, f"{name}{key}.")
     elif isinstance(node, list | tuple):
         for index, value in enumerate(node):
-            yield from _floats(value, f"{name}{index}.")
+            yield from _walk(value, f"{name}{index}.")
