@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 try: $(READY)  ## translate four frames with the shipped weights, no training (half a minute), and say where they lie
 	$(BIN)/python examples/translate_streets.py outputs/try
 
-demo: $(READY)  ## train in miniature on the built-in data (about five minutes) and say where the result lies
+demo: $(READY)  ## train in miniature on the built-in data (six to ten minutes on two shared cores, four more to draw the data at first) and say where the result lies
 	$(BIN)/python -m src.train attention=triplet hydra.run.dir=outputs/demo_$$(date +%Y-%m-%d_%H-%M-%S)
 
 test: $(READY)  ## run the test suite
