@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+import torch
 from hydra.errors import HydraException
 from hypothesis import event, example, given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from src.networks.efficientnet import frozen
 from src.networks.generator import TAPS
 from src.system.errors import UserError
 from src.training.run import train
+from src.training.validation import Validation
 from tests.conftest import ATTENTIONS, SELECTIONS, config
 
 GROUPS = {
@@ -69,6 +71,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def references(validation: Validation, where: torch.device) -> dict[str, float]:
+    names = validation.scores.names
+    return {f"{name}_{suffix}": 0.0 for name in names for suffix in ("source", "transfer", "aligned")}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _steps_alone() -> Iterator[None]:
     """Scores and pictures follow the steps, take most of a run's time, and depend on few of these settings."""
@@ -77,7 +84,7 @@ def _steps_alone() -> Iterator[None]:
         patch.setattr(
             "src.training.validation.Validation.score", lambda self, *a, **k: dict.fromkeys(self.scores.names, 0.0)
         )
-        patch.setattr("src.training.validation.Validation.references", lambda self, where: {})
+        patch.setattr("src.training.validation.Validation.references", references)
         patch.setattr("src.training.callbacks.image_grid.ImageGrid.on_train_epoch_end", lambda *a: None)
         yield
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.made import made
 from tests.test_help import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,7 +86,7 @@ def test_make_says_in_one_line_which_python_it_needs(body: str | None, message: 
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).touch()
-    done = subprocess.run(["make", "demo", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True)
+    done = made(tmp_path, "demo", f"PYTHON={python}")
     assert done.returncode == 2
     said, makes_own = done.stderr.splitlines()
     assert message in said

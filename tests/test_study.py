@@ -118,4 +118,4 @@ def test_a_source_without_class_maps_is_refused_in_one_line(tmp_path: Path):
         for number in range(2):
             (tmp_path / name / f"{number}.png").write_bytes(b"x")
     with pytest.raises(UserError, match="has no class map; a labelled set is"):
-        studied("data=folders", f"data.root={tmp_path}", f"output={tmp_path}/study")
+        studied("data=folders", f"data.root={tmp_path}", "runs=[]", f"output={tmp_path}/study")

@@ -14,6 +14,7 @@ from src.data.streets.game import GAME
 from src.data.streets.render import render
 from src.translation.translate import chosen
 from tests.labelled import composed
+from tests.made import made
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "examples/translate_streets.py"
@@ -62,8 +63,7 @@ def test_a_folder_that_cannot_be_is_answered_in_one_line(tmp_path: Path):
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_runs_it():
-    line = ["make", "--dry-run", "--old-file=.venv/.ready", "try"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    done = made(ROOT, "--dry-run", "--old-file=.venv/.ready", "try")
     assert done.stdout == ".venv/bin/python examples/translate_streets.py outputs/try\n"
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from src.tables.page import pictures
 
 
-def decoded(picture: pictures.Picture) -> np.ndarray:
+def decoded(picture: pictures.EmbeddedPicture) -> np.ndarray:
     head, _, content = picture.uri.partition(",")
     assert head == "data:image/webp;base64"
     return np.asarray(Image.open(io.BytesIO(b64decode(content))).convert("RGB"))
