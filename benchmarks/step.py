@@ -297,7 +297,14 @@ def memory(name: str, options: argparse.Namespace) -> float:
     """Peak memory of two steps in GB, above what the process held before them on a CPU."""
     command = [sys.executable, __file__, "--measure-memory", name, "--device", options.device]
     command += ["--size", str(options.size), "--width", str(options.width), "--batch", str(options.batch)]
-    command += ["--patches", str(options.patches), "--threads", str(options.threads), "--experiment", options.experiment]
+    command += [
+        "--patches",
+        str(options.patches),
+        "--threads",
+        str(options.threads),
+        "--experiment",
+        options.experiment,
+    ]
     command += ["--released", options.released] if options.released else []
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(result.stdout.strip().splitlines()[-1])
