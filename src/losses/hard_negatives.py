@@ -1,6 +1,6 @@
-"""Negatives weighted by how hard they are, MoNCE (Zhan et al. 2022, "Modulated contrast for versatile image synthesis").
+"""Negatives weighted by how hard they are, as in MoNCE.
 
-Shapes: B images, N patches an image, D embedding channels.
+Zhan et al. 2022, "Modulated contrast for versatile image synthesis". Shapes: B images, N patches an image, D embedding channels.
 """
 
 import torch
@@ -19,8 +19,8 @@ def hard_negatives(query_BND: Tensor, key_BND: Tensor, epsilon: float) -> Tensor
         min_w  sum_ij -w_ij cos(q_i, k_j) + epsilon sum_ij w_ij log w_ij,   rows and columns of w sum to 1,
 
     by Sinkhorn's iterations, the pair of a patch with itself priced out. Every query spreads the weight N - 1 over
-    its negatives, as plain PatchNCE does, and no key is everyone's negative. The released code's hard weighting, but for one
-    thing: weights are constants here, where its gradient also passes through the iterations.
+    its negatives, as plain PatchNCE does, and no key is everyone's negative. The released code's hard
+    weighting, but for one thing: weights are constants here, where its gradient also passes through the iterations.
 
     Costs B * N * N numbers, as the logits do, and 100 small products of a matrix and a vector, without graph.
 

@@ -22,8 +22,8 @@ def patch_nce(query_BND: Tensor, key_BND: Tensor, temperature: float, weights_BN
         query_BND: embedded patches of the output.
         key_BND: those of the source at the same places; constants.
         temperature: tau.
-        weights_BNN: > 0, what exp(v.v-_n / tau) of query i and key n is multiplied by; constants, of no effect at i = n.
-            All 1 where none are given.
+        weights_BNN: > 0, what exp(v.v-_n / tau) of query i and key n is multiplied by; constants, without effect at
+            i = n. All 1 where none are given.
 
     Examples:
         >>> alike = torch.tensor([[[1.0, 0.0]]]).expand(1, 4, 2)  # one image, four patches that cannot be told apart

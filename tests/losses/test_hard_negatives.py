@@ -91,7 +91,7 @@ def test_half_precision_is_weighed_in_fp32():
 
 
 def test_an_epsilon_that_is_none_is_refused():
-    with pytest.raises(UserError, match="^method: hard_negatives must be > 0, or null for none, got 0$"):
+    with pytest.raises(UserError, match=r"^method: hard_negatives must be > 0, or null for none, got 0$"):
         cut("method.hard_negatives=0")
 
 
