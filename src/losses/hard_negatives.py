@@ -1,6 +1,7 @@
 """Negatives weighted by how hard they are, as in MoNCE.
 
-Zhan et al. 2022, "Modulated contrast for versatile image synthesis". Shapes: B images, N patches an image, D embedding channels.
+Zhan et al. 2022, "Modulated contrast for versatile image synthesis".
+Shapes: B images, N patches an image, D embedding channels.
 """
 
 import torch
