@@ -166,7 +166,7 @@ def test_a_file_of_weights_shows_its_output_and_says_that_it_has_no_maps(
     assert (run.label, dict(run.maps)) == ("streets_cut", {})
     sized = Image.open(frame).resize((180, 128), Image.Resampling.BICUBIC)
     with torch.no_grad():
-        expected = load.generator(weights).eval()(to_tensor(np.asarray(sized))[None])[0]
+        expected = load.generator(weights).eval()(to_tensor(np.array(sized))[None])[0]
     assert run.output.shape == expected.shape
     assert (run.output - expected).abs().mean() < 0.02  # another resampling of the frame
 
