@@ -34,14 +34,16 @@ class ExplainConfig:
     """Root of conf/explain.yaml.
 
     Attributes:
-        run: folder of a trained run, or of a sweep, whose rows are shown side by side, or an address on the Hub.
+        run: folder of a trained run, or its address on the Hub, or of a sweep, whose rows stand side by side; or else:
+        weights: a file of src.export, or its address, or a generator of the released CUT or CycleGAN code.
         input: an image, or a folder of images at any depth.
         output: folder for the pictures, a PNG an image.
         average: show the output of the averaged weights; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
     """
 
-    run: str = MISSING
+    run: str | None = None
+    weights: str | None = None
     input: str = MISSING
     output: str = MISSING
     average: bool = True
