@@ -25,7 +25,7 @@ from src.runs.weights import save_weights
 from src.system.device import arithmetic
 from src.system.files import write
 from src.system.ranks import is_first
-from src.training import endings
+from src.training import endings, mlflow
 from src.training.callbacks.checkpoint import check_fits, only_checkpoint
 from src.training.callbacks.cost import Cost
 from src.training.callbacks.data_wait import DataWait
@@ -144,6 +144,7 @@ def _train(run: Run) -> dict[str, float]:
         took = {"seconds": round(module.seconds(), 1), **cost.measured()}
         run.finish(metrics, protocol, took)
         log_scores(trainer.loggers, validation.names, metrics, {**protocol, **took})
+        mlflow.log_scores(trainer.loggers, metrics, {**protocol, **took}, module.batches)
         _show(folder, metrics, validation.names, 2 * trainer.current_epoch)
     return metrics
 
