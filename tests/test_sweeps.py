@@ -105,6 +105,7 @@ def test_without_mlflow_its_extra_is_named_in_one_line(tmp_path: Path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's of SQLAlchemy, when this process reads back
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="MLflow is half a gigabyte, so no part of .[dev]")
 def test_mlflow_has_terms_scores_and_settings_of_a_run_that_resume_continues(tmp_path: Path):
     root, folder = write_frames(tmp_path / "frames", ["trainA", "trainB", "testA", "testB"]), tmp_path / "run"
