@@ -26,8 +26,8 @@ def stopping(table: Table, apart: Sequence[str] | None = None) -> list[str]:
 
     Args:
         table: of finished runs.
-        apart: labels of the two rows to tell apart; None takes every row with its CUT row, or with the first where there
-            is none.
+        apart: labels of the two rows to tell apart; None takes every row with its CUT row, or with the first where
+            there is none.
 
     Raises UserError for a label that the table has not.
     """
