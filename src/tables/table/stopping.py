@@ -64,10 +64,10 @@ def last_fifth(run: ScoredRun, column: Column) -> tuple[float, float] | None:
 
 
 def _bought(row: Row, column: Column) -> str | None:
-    found = [gain for run in row.runs.values() if (gain := last_fifth(run, column)) is not None]
+    found = [bought for run in row.runs.values() if (bought := last_fifth(run, column)) is not None]
     if not found:
         return None
-    gain, minutes = summary([gain for gain, _ in found]), summary([minutes for _, minutes in found])
+    gain, minutes = (summary(values) for values in zip(*found, strict=True))
     ends = summary(list(column.by_seed(row.runs).values()))
     said = (
         f"{row.label}: the last fifth of the training ({minutes.mean:.3g} minutes a run) bought {_text(gain, column)}"
