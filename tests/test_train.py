@@ -73,6 +73,7 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
         "weights.safetensors",
         "metrics.json",
         "cost.json",
+        "curve.csv",
         "images",
         "logs",
         "last.ckpt",
