@@ -11,57 +11,24 @@ if __name__ == "__main__":
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from src.config import schema
 from src.data.images import read_image, write_image
-from src.data.sixteen_bits import white_of
-from src.data.transforms import Transforms, transforms_of
-from src.data.unpaired import sample_key
-from src.methods.base import Method
-from src.runs import hub, logs
+from src.data.transforms import Transforms
+from src.runs import hub
 from src.runs.folder import CONFIG, load_config
-from src.runs.weights import load_method, load_translator
 from src.system.device import device
 from src.system.errors import UserError
-from src.tables.pictures.score_maps import Explained, explanation
+from src.tables.pictures.score_maps import explanation
+from src.tables.pictures.trained import Trained, explained, load
 from src.tables.table.collect import collect
 from src.tables.table.rows import pooled
 from src.translation.jobs import is_video, plan
 
-SPREAD = {"coverage": "cells of 8x8 with a place", "reached": "places ever chosen"}
-"""What is drawn of the log, `places/<tap>_<name>`: the share of an 8x8 partition's cells, and of the map's places."""
-
 schema.register()
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A finished run.
-
-    Attributes:
-        label: for people.
-        method: with the weights and the attention of the last step.
-        network: whose output is shown.
-        transforms: how it sees frames.
-        white: of the 16-bit files it was trained on.
-        seed: of the run; the places of random scores follow from it.
-        log: of its training.
-    """
-
-    label: str
-    method: Method[Any]
-    network: nn.Module
-    transforms: Transforms
-    white: int
-    seed: int
-    log: logs.Log
 
 
 @entry("explain")
@@ -76,11 +43,11 @@ def explain(config: schema.ExplainConfig) -> Path:
     jobs = plan(config.input, output)
     if film := next((path for path, _ in jobs if is_video(path)), None):
         raise UserError(f"input={film}: is a video; name images")
-    trained = [_load(label, path, where, average=config.average) for label, path in _chosen(folder).items()]
+    trained = [load(label, path, where, average=config.average) for label, path in _chosen(folder).items()]
     transforms, white = _one_size(trained), trained[0].white
     for number, (path, target) in enumerate(tqdm(jobs, desc="explaining", unit="image", file=sys.stderr)):
         frame = transforms.validation(read_image(path, white))
-        picture = explanation(path.name, frame, [_explain(run, frame, number, where) for run in trained])
+        picture = explanation(path.name, frame, [explained(run, frame, number, where) for run in trained])
         target.parent.mkdir(parents=True, exist_ok=True)
         write_image(target, picture)
     return output
@@ -100,35 +67,6 @@ def _chosen(folder: Path) -> dict[str, Path]:
         seed, run = next(iter(row.runs.items()))
         chosen[row.label if len(row.runs) == 1 else f"{row.label}, seed {seed}"] = run.folder
     return chosen
-
-
-def _load(label: str, folder: Path, where: torch.device, *, average: bool) -> Trained:
-    config = load_config(folder)
-    seed = config.get("seed")
-    if not isinstance(seed, int):
-        raise UserError(f"{folder / CONFIG}: names no seed, which random places follow from; name another run")
-    network = load_translator(folder, average=average).to(where)
-    return Trained(
-        label=label,
-        method=load_method(folder).to(where),
-        network=network,
-        transforms=transforms_of(config.get("data")),
-        white=white_of(config.get("data")),
-        seed=seed,
-        log=logs.read(folder),
-    )
-
-
-@torch.no_grad()
-def _explain(run: Trained, frame: Tensor, number: int, where: torch.device) -> Explained:
-    x = frame[None].to(where)
-    key = torch.tensor([sample_key(run.seed, 0, number)], device=where)
-    maps = run.method.score_maps(x, key, 1.0)
-    spread = {
-        heading: {tap: run.log[name] for tap in maps if (name := f"places/{tap}_{quantity}") in run.log}
-        for quantity, heading in SPREAD.items()
-    }
-    return Explained(run.label, run.network(x)[0], maps, {heading: taps for heading, taps in spread.items() if taps})
 
 
 def _one_size(trained: Sequence[Trained]) -> Transforms:
