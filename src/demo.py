@@ -115,7 +115,7 @@ def _on(translator: Translator, where: torch.device, limit: float) -> Translator
 
 def _is_this_machine(host: str) -> bool:
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,10 +20,8 @@ CSS = Path(__file__).with_name("page.css")
 
 def demand_gradio() -> None:
     """Raise UserError if what the page is made of is not installed."""
-    try:
-        import gradio  # noqa: F401
-    except ImportError as error:
-        raise UserError("the page needs the package gradio; pip install -e '.[demo]'") from error
+    if find_spec("gradio") is None:  # imported later, as it makes folders then
+        raise UserError("the page needs the package gradio; pip install -e '.[demo]'")
 
 
 @contextmanager
@@ -51,6 +51,14 @@ def served(page: Any, host: str, port: int, limits: Limits) -> Iterator[str]:
     from starlette.middleware import Middleware
 
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks its own server whether it answers
+    with socket.socket() as here:
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            here.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise UserError(
+                f"port={port}: cannot be had at {host} ({getattr(error, 'strerror', None) or error}); name another"
+            ) from error
     try:
         _, address, _ = page.launch(
             server_name=host,
@@ -70,7 +78,7 @@ def served(page: Any, host: str, port: int, limits: Limits) -> Iterator[str]:
             app_kwargs={"middleware": [Middleware(Policy)]},
         )
     except OSError as error:
-        raise UserError(f"port={port}: is not free at {host}; name another, as port={port + 1}") from error
+        raise UserError(f"the server at {host}, port {port}, did not start in time; try again") from error
     try:
         yield str(address)
     finally:
