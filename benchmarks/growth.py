@@ -76,7 +76,9 @@ class Live(TorchDispatchMode):
 
 def measure(attention: str, size: int, patches: int, taps: str) -> tuple[float, float]:
     """TFLOP of one step, and its peak memory in GB."""
-    options = argparse.Namespace(device="cpu", size=size, width=64, batch=1, patches=patches, fast=False)
+    options = argparse.Namespace(
+        device="cpu", size=size, width=64, batch=1, patches=patches, fast=False, experiment="paper"
+    )
     options.overrides = [f"attention.taps=[{','.join(TAPS[taps])}]"] if taps != "all" else []
     with FakeTensorMode(), Live() as live:
         step, batch = bench.ours(attention, options), bench.images(options)

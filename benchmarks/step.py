@@ -3,6 +3,7 @@
     python benchmarks/step.py                                   # 2 CPU threads, width 64, 256 x 256, fp32
     python benchmarks/step.py --released ../contrastive-unpaired-translation
     python benchmarks/step.py --device cuda --released ... --size 256 --steps 20
+    python benchmarks/step.py --experiment small --size 64 --width 16 --patches 64 --threads 1 --rounds 30 --no-memory
 
 All contenders run in turn, round after round, so that whatever else the machine does falls on all of them alike; the
 ratio is the median over rounds of a contender's time to the reference's in the same round. Peak memory is
@@ -52,10 +53,11 @@ def register() -> None:
 
 
 def build(attention: str, options: argparse.Namespace) -> CUT:
-    """The method as `python -m src.train experiment=paper` builds it, at the width asked for."""
+    """The method as `python -m src.train experiment=<experiment>` builds it, at the width asked for."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        overrides = ["experiment=paper", f"attention={attention}", f"generator.width={options.width}"]
-        overrides += [f"discriminator.width={options.width}", f"selection.patches={options.patches}", "data.root=."]
+        overrides = [f"experiment={options.experiment}", f"attention={attention}", f"generator.width={options.width}"]
+        overrides += [f"selection.patches={options.patches}", "data.root=."]
+        overrides += [f"discriminator.width={options.width}"] if options.experiment == "paper" else []
         config = compose("train", [*overrides, *options.overrides])
     torch.manual_seed(0)
     with torch.device(options.device):
@@ -294,7 +296,14 @@ def memory(name: str, options: argparse.Namespace) -> float:
     """Peak memory of two steps in GB, above what the process held before them on a CPU."""
     command = [sys.executable, __file__, "--measure-memory", name, "--device", options.device]
     command += ["--size", str(options.size), "--width", str(options.width), "--batch", str(options.batch)]
-    command += ["--patches", str(options.patches), "--threads", str(options.threads)]
+    command += [
+        "--patches",
+        str(options.patches),
+        "--threads",
+        str(options.threads),
+        "--experiment",
+        options.experiment,
+    ]
     command += ["--released", options.released] if options.released else []
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(result.stdout.strip().splitlines()[-1])
@@ -324,6 +333,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--experiment", default="paper", help="whose method: paper, small")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--patches", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
@@ -373,7 +383,8 @@ def main() -> None:
             }
         )
         print(" | ".join("-" if v is None else v if isinstance(v, str) else f"{v:.3g}" for v in rows[-1].values()))
-    protocol = {name: getattr(options, name) for name in ("device", "size", "width", "batch", "patches", "threads")}
+    named = ("device", "experiment", "size", "width", "batch", "patches", "threads")
+    protocol = {name: getattr(options, name) for name in named}
     protocol["gradient error of the library's instance norm, channels innermost"] = norm_fault(options)
     if options.released and options.device == "cpu":
         protocol["largest difference of losses on equal weights"] = difference(options)

@@ -20,7 +20,7 @@ from website import configuration, pages
 
 HERE = Path(__file__).resolve().parent
 GUIDE = ["paper", "runs", "translate", "demo", "weights", "hub"]
-NUMBERS = ["scores", "segmentation", "performance", "scale"]
+NUMBERS = ["scores", "segmentation", "first_recipe", "performance", "scale"]
 PROJECT = ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 NOTEBOOKS = sorted(f"notebooks/{path.name}" for path in (pages.ROOT / "notebooks").glob("*.ipynb"))
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 README = {
     "quick-start.md": ("Quick start", "What can be chosen"),
-    "results.md": ("Results", "Real frames", "From translation to a training set"),
+    "results.md": ("Results", "From translation to a training set"),
     "promises.md": ("Why trust these numbers", "What we promise"),
 }
 """Pages of their own, by the README's sections; what is named in none stays on the front page."""

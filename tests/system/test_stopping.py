@@ -26,10 +26,15 @@ def ended(task: Callable[[], object], **options: Any) -> int | str | None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_a_line_and_its_exit_code(number: signal.Signals, capsys: pytest.CaptureFixture[str]):
+    # tests that a shell started in the background were told to ignore Ctrl-C
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(one) for one in SIGNALS]
-    assert ended(lambda: os.kill(os.getpid(), number)) == 128 + number
+    try:
+        assert ended(lambda: os.kill(os.getpid(), number)) == 128 + number
+        assert [signal.getsignal(one) for one in SIGNALS] == before
+    finally:
+        signal.signal(signal.SIGINT, found)
     assert capsys.readouterr().err == "stopped\n"
-    assert [signal.getsignal(one) for one in SIGNALS] == before
 
 
 def test_sigterm_is_left_to_whoever_takes_it():
