@@ -1,8 +1,10 @@
 """What most tests build: a method of a few thousand parameters, straight from conf/."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # on tensors as small as the tests' more threads only wait for each other; also in the commands that tests start
@@ -45,6 +47,11 @@ PLAIN = [
     ),
 ]
 TINY = ["generator.width=4", "discriminator.width=4", "sampler.embedding=16", "selection.patches=8", *PLAIN]
+
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -139,6 +146,21 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     yield server
     hub._snapshot.cache_clear()
     server.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed, which .ci/run does", pytrace=False)
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # no sandbox: the page is ours, and as root Chromium has none
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -17,6 +17,7 @@ from src.runs.folder import METRICS, load_config, save_config
 from src.runs.weights import load_weights
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import Explained
+from src.tables.pictures.trained import SPREAD
 from src.training.run import train
 from src.translation.weights import load
 from tests.conftest import CONF, TINY, config
@@ -83,7 +84,7 @@ def test_a_run_is_explained_on_each_image(sweep: Path, tmp_path: Path, monkeypat
 
 def test_the_spread_is_that_of_the_log(sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ((run,),) = explained(monkeypatch, sweep / "none", sweep.parent / "frames/testA/0.png", tmp_path)
-    assert list(run.spread) == list(explain.SPREAD.values())
+    assert list(run.spread) == list(SPREAD.values())
     reached = run.spread["places ever chosen"]["pixels"]
     grid = run.maps["pixels"].grid
     share = 8 / (grid[0] * grid[1])

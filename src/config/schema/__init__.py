@@ -11,6 +11,7 @@ from src.config.schema.reading import (
     CheckConfig,
     ContentConfig,
     DashboardConfig,
+    DemoConfig,
     EvaluateConfig,
     ExplainConfig,
     ExportConfig,
@@ -27,6 +28,7 @@ __all__ = [
     "CheckConfig",
     "ContentConfig",
     "DashboardConfig",
+    "DemoConfig",
     "EvaluateConfig",
     "ExplainConfig",
     "ExportConfig",
@@ -50,7 +52,7 @@ ROOTS = {
         "explain": ExplainConfig,
     },
     **{"segment": SegmentConfig, "translate": TranslateConfig, "export": ExportConfig, "publish": PublishConfig},
-    **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig},
+    **{"evaluate": EvaluateConfig, "check": CheckConfig, "dashboard": DashboardConfig, "demo": DemoConfig},
 }
 """The schema of each conf/<name>.yaml that a command reads."""
 

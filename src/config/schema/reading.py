@@ -209,3 +209,32 @@ class DashboardConfig:
     entity: str = MISSING
     project: str = MISSING
     scores: list[str] = MISSING
+
+
+@dataclass
+class DemoConfig:
+    """Root of conf/demo.yaml.
+
+    Attributes:
+        run: folder of a trained run, or its address on the Hub; or else:
+        weights: a file that src.translate reads; with neither, the page offers the shipped weights alone.
+        host: address that the page answers at.
+        port: likewise.
+        accelerator: cpu, cuda, mps, or auto.
+        memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
+        megapixels: an image, or a video's frame, may have.
+        megabytes: an upload may have.
+        seconds: a video may last.
+        waiting: visitors that may wait for their turn.
+    """
+
+    run: str | None = None
+    weights: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 7860
+    accelerator: str = "auto"
+    memory_limit: float = 4.0
+    megapixels: float = 16.0
+    megabytes: float = 64.0
+    seconds: float = 10.0
+    waiting: int = 8
