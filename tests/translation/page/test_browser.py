@@ -57,8 +57,7 @@ class Server:
         assert self.process.stdout.readline() == f"{self.address} (Ctrl-C ends it)\n", self.said()
 
     def said(self) -> str:
-        self._said.seek(0)
-        return self._said.read()
+        return self._log.read_text()
 
     def end(self) -> int:
         if self.process.poll() is None:
