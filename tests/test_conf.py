@@ -27,6 +27,7 @@ SUPPLIED = {
     "src.downstream.module.Segmentation": {"network", "optimizer"},
     "src.training.callbacks.checkpoint.LastCheckpoint": {"path", "accumulate"},
     "src.training.callbacks.image_grid.ImageGrid": {"folder", "validation", "seed"},
+    "src.training.mlflow.MlflowRun": {"save_dir"},
     "src.training.wandb.run.WandbRun": {"save_dir"},
     "src.data.layouts.folders": {"root"},
     "src.data.layouts.gta2cityscapes": {"root"},

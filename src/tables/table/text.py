@@ -73,9 +73,12 @@ def cell(table: Table, label: str, column: Column, bold: str = "{}") -> str:
     if cell is None:
         return MISSING
     text = column.text(cell.mean)
+    spread = "" if cell.std is None else column.text(cell.std)
+    # a reference is the same for all runs, but for the last bits of different processors
+    alike = table.seeds(label) is None and not spread.strip("0.,")
     # parameters are counted, not measured
-    if cell.std is not None and not column.key.startswith("parameters."):
-        text += f" ± {column.text(cell.std)}"
+    if spread and not alike and not column.key.startswith("parameters."):
+        text += f" ± {spread}"
     if cell.n != table.seeds(label) and table.seeds(label) is not None:
         text += f" (n={cell.n})"
     test = table.test(label, column)

@@ -118,6 +118,14 @@ def test_references_are_rows_of_their_own_without_seeds(sweep: Path):
     assert [record["seeds"] for record in records[:2]] == [None, None]
 
 
+def test_a_reference_that_differs_in_its_last_bits_alone_has_no_deviation(tmp_path: Path):
+    for seed, source in enumerate([120.25, 120.25000001]):
+        write_run(tmp_path / f"c{seed}", "cut", seed, {"fid": 55.0, "fid_source": source})
+    printed = text.markdown(table(tmp_path))
+    assert "| untranslated source | - | 120.25 |" in printed
+    assert "| cut | 2 | 55.00 ± 0.00 |" in printed  # of seeds, a deviation of zero is news
+
+
 def test_the_papers_values_stand_as_printed_and_are_marked(sweep: Path):
     printed = text.markdown(table(sweep))
     assert "FID, paper (quoted) ↓" in printed
