@@ -20,7 +20,7 @@ from website import configuration, pages
 
 HERE = Path(__file__).resolve().parent
 GUIDE = ["paper", "runs", "translate", "demo", "weights", "hub"]
-NUMBERS = ["scores", "segmentation", "first_recipe", "performance", "scale", "sweeps"]
+NUMBERS = ["scores", "segmentation", "attention", "first_recipe", "performance", "scale", "sweeps"]
 PROJECT = ["CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "docs/release.md", "SECURITY.md", "CHANGELOG.md"]
 NOTEBOOKS = sorted(f"notebooks/{path.name}" for path in (pages.ROOT / "notebooks").glob("*.ipynb"))
 
