@@ -22,7 +22,7 @@ ROOT = CONF.parent
 ROOTS = sorted((path.stem for path in CONF.glob("*.yaml")), key=lambda stem: (stem != "train", stem))
 GROUPS = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*") if path.is_dir())
 SPEAKS = ("UserError", "exit", "say", "print", "_demand", "one_of", "Interrupted")
-SETTING = re.compile(r"(?<![\w./{'\[])(\+?(?:[a-z_]+[./])*[a-z_]+)=([\w.\[\],-]*)")
+SETTING = re.compile(r"(?<![\w./{'\[])(\+?(?:[a-z_]+[./])*[a-z_]+)=(?!=)([\w.\[\],-]*)")
 KEY = re.compile(rf"(?<![\w./{{])(?:{'|'.join(GROUPS)}|callbacks|trainer)\.[a-z_]+(?:\.[a-z_]+)*(?![\w(=])")
 FACTS = re.compile(r"got .*|number of .*|weights=\{\}, cannot be had.*|\(\{?\w+=.*?\)|written key=value")
 """What a message says of the case, and no advice."""
