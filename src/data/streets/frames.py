@@ -1,6 +1,6 @@
-"""The frames of the streets as files; as a program, `python -m src.data.streets.frames <folder>`, one that draws them.
+"""The frames of the streets as files, and PROGRAM, which draws them in a process of its own.
 
-Such a program reads a frame a line from stdin and answers with a line when its files stand. It imports neither torch
+Such a process reads a frame a line from stdin and answers with a line when its files stand. It imports neither torch
 nor the command that started it, which each process of multiprocessing would import anew.
 """
 
@@ -26,6 +26,8 @@ COMPRESSION = 3  # zlib level: 3 % larger than 6 and twice as fast; part of the 
 UNFINISHED = ".part"
 """Suffix of a file that is being written."""
 
+PROGRAM = f"import sys, pathlib; from {__name__} import serve; serve(pathlib.Path(sys.argv[1]))"
+"""For `python -c`, with the folder as its argument, where this package can be imported."""
 DOMAINS = {domain.name: domain for domain in (GAME, CAMERA)}
 _PNG_END = b"IEND\xaeB`\x82"
 
@@ -100,7 +102,7 @@ def _save(path: Path, kind: str, rgb: Pixels, labels: Pixels) -> None:
     temporary.replace(path)
 
 
-def _serve(folder: Path) -> None:
+def serve(folder: Path) -> None:
     """Draw what stdin asks for until it ends; a file that cannot be written is answered with what OSError takes."""
     cv2.setNumThreads(1)  # there is such a process on every core
     for line in sys.stdin:
@@ -110,7 +112,3 @@ def _serve(folder: Path) -> None:
         except OSError as error:
             answer = [error.errno, error.strerror, str(error.filename)]
         print(json.dumps(answer), flush=True)
-
-
-if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))

@@ -23,8 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
-from src.data.streets import frames
-from src.data.streets.frames import UNFINISHED, Frame, all_frames, draw, is_drawn
+from src.data.streets.frames import PROGRAM, UNFINISHED, Frame, all_frames, draw, is_drawn
 from src.system.errors import UserError
 from src.system.files import sha256
 from src.system.ranks import say
@@ -154,7 +153,7 @@ def _ask(program: "subprocess.Popen[bytes]", left: Iterator[Frame], bar: "tqdm[A
 @contextmanager
 def _programs(folder: Path, count: int) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Programs that draw into a folder; none is left running."""
-    source = str(Path(frames.__file__).parents[3])
+    source = str(Path(__file__).resolve().parents[3])
     paths = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
     with ExitStack() as stack:
         environment = {**os.environ, "PYTHONPATH": paths}
@@ -162,7 +161,7 @@ def _programs(folder: Path, count: int) -> Iterator[list["subprocess.Popen[bytes
             programs = [
                 stack.enter_context(
                     subprocess.Popen(
-                        [sys.executable, "-m", frames.__name__, str(folder.absolute())],
+                        [sys.executable, "-c", PROGRAM, str(folder.absolute())],
                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment,
                     )
                 )

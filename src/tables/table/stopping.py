@@ -45,7 +45,7 @@ def stopping(table: Table, apart: Sequence[str] | None = None) -> list[str]:
     bought = [line for row in table.rows if (line := _bought(row, column)) is not None]
     said = [line for one, other in pairs if (line := _seeds(one, other, column)) is not None]
     if apart is not None and not said:
-        raise UserError(f"--apart: {' and '.join(apart)} share fewer than two scored seeds; train both with the same seeds")
+        raise UserError(f"--apart: {' and '.join(apart)} share fewer than two scored seeds; train both with more")
     return [*bought, *said]
 
 
