@@ -17,13 +17,21 @@ from src.runs.weights import load_weights
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import Explained
 from src.training.run import train
-from tests.conftest import TINY, config
+from tests.conftest import TINY, UNDRAWN, config
 from tests.frames import write_frames
 from tests.labelled import composed
 
 
 def settings(root: Path, *overrides: str):
-    tiny = [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.load=32", "data.samples_per_epoch=2"]
+    tiny = [
+        *TINY,
+        UNDRAWN,
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.samples_per_epoch=2",
+    ]
     return config(*tiny, "data.num_workers=0", "trainer.max_epochs=2", "metrics.scores.seeds=1", *overrides)
 
 
