@@ -35,6 +35,9 @@ VARIANTS = {
     "cyclegan": ["method=cyclegan", "method.pool=3"],
 }
 RESUMED = "cyclegan"
+SCORED = ("none", "cyclegan")
+for name in VARIANTS.keys() - {*SCORED}:  # how frames are scored does not depend on the attention
+    VARIANTS[name] += ["metrics.scores=null", "metrics.every_n_epochs=null"]
 
 
 write_frames = partial(frames.write_frames, train=(4, 5), test=(3, 3))
@@ -160,6 +163,7 @@ def test_they_log_the_joint_terms_and_score_the_same(variant: str, base: Path):
         assert two == pytest.approx(one, rel=1e-6)
     scores = [json.loads((base / name / variant / "metrics.json").read_text()) for name in ("one", "two")]
     assert scores[1]["metrics"] == pytest.approx(scores[0]["metrics"], rel=1e-4, abs=1e-6)
+    assert bool(scores[0]["metrics"]) == (variant in SCORED)
     # three frames over two processes
     translated = [
         sorted(path.name for path in (base / name / variant).rglob("translated/*")) for name in ("one", "two")
@@ -248,8 +252,7 @@ def test_a_job_that_slurm_starts_again_goes_on(base: Path, tmp_path: Path):
 
 
 def sweep(root: Path, folder: Path, *own: str, path: str = "") -> subprocess.CompletedProcess[str]:
-    short = ["trainer.max_epochs=1", "metrics.scores=null", "metrics.every_n_epochs=null"]
-    arguments = settings(root, *short, *two_ranks.DDP, f"hydra.sweep.dir={folder}", *own)
+    arguments = settings(root, "trainer.max_epochs=1", *two_ranks.DDP, f"hydra.sweep.dir={folder}", *own)
     environment = {**os.environ, "PATH": path + os.environ["PATH"]}
     return forked.run("src.train", "-m", "attention=bam,none", *arguments, env=environment)
 
