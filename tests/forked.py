@@ -39,12 +39,19 @@ class Command:
         self.line = line
         self.returncode: int | None = None
         self.stdout, self.stderr = _kept(), _kept()
-        self._told, told = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with told, open(os.devnull) as nothing:
-            files = [told, nothing, self.stdout, self.stderr]
-            request = json.dumps([line, environment]).encode()
-            socket.send_fds(_server(), [request], [file.fileno() for file in files])
-        self.pid = int(self._told.recv(32))
+        if sys.platform == "linux":
+            self._told, told = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with told, open(os.devnull) as nothing:
+                files = [told, nothing, self.stdout, self.stderr]
+                request = json.dumps([line, environment]).encode()
+                socket.send_fds(_server(), [request], [file.fileno() for file in files])
+            self.pid, self._end = int(self._told.recv(32)), self._hear
+        else:  # libraries of the system refuse to live on in a fork
+            process = subprocess.Popen(
+                [sys.executable, "-m", *line], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                stdout=self.stdout, stderr=self.stderr, start_new_session=True,
+            )  # fmt: skip
+            self.pid, self._end = process.pid, process.wait
 
     def poll(self) -> int | None:
         try:
@@ -54,16 +61,21 @@ class Command:
 
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None:
-            self._told.settimeout(timeout)
-            try:
-                self.returncode = int(self._told.recv(32))
-            except (TimeoutError, BlockingIOError) as error:
-                raise subprocess.TimeoutExpired(self.line, timeout or 0) from error
+            self.returncode = self._end(timeout)
         return self.returncode
+
+    def _hear(self, timeout: float | None) -> int:
+        self._told.settimeout(timeout)
+        try:
+            code = int(self._told.recv(32))
+        except (TimeoutError, BlockingIOError) as error:
+            raise subprocess.TimeoutExpired(self.line, timeout or 0) from error
+        self._told.close()
+        return code
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         self.wait(timeout)
-        with self.stdout, self.stderr, self._told:
+        with self.stdout, self.stderr:
             return said(self.stdout), said(self.stderr)
 
     def send_signal(self, number: int) -> None:
