@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# what translates and trains; where `make install` was, its extras are kept as they are
+BASE := $(or $(wildcard $(READY)),$(VENV)/.base)
 NAME_ONE = name one: make $(firstword $(MAKECMDGOALS) install) PYTHON=python3.12
 
 .DEFAULT_GOAL := help
@@ -10,19 +12,26 @@ NAME_ONE = name one: make $(firstword $(MAKECMDGOALS) install) PYTHON=python3.12
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-install: $(READY)  ## create .venv with the exact versions of constraints.txt
+install: $(READY)  ## create .venv with the exact versions of constraints.txt and every extra, as `make check test` need it
 
 $(READY): pyproject.toml constraints.txt
+	$(call set_up,.[dev])
+
+$(VENV)/.base: pyproject.toml constraints.txt
+	$(call set_up,.)
+
+define set_up
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): no such command; $(NAME_ONE)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; $(NAME_ONE)" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'
 	@touch $@
+endef
 
-try: $(READY)  ## translate four frames with the shipped weights, no training (half a minute), and say where they lie
+try: $(BASE)  ## translate four frames with the shipped weights, no training (half a minute), and say where they lie
 	$(BIN)/python examples/translate_streets.py outputs/try
 
-demo: $(READY)  ## train in miniature on the built-in data (six to ten minutes on two shared cores, four more to draw the data at first) and say where the result lies
+demo: $(BASE)  ## train in miniature on the built-in data and say where the result lies
 	$(BIN)/python -m src.train attention=triplet hydra.run.dir=outputs/demo_$$(date +%Y-%m-%d_%H-%M-%S)
 
 test: $(READY)  ## run the test suite

@@ -3,8 +3,7 @@
     python benchmarks/step.py                                   # 2 CPU threads, width 64, 256 x 256, fp32
     python benchmarks/step.py --released ../contrastive-unpaired-translation
     python benchmarks/step.py --device cuda --released ... --size 256 --steps 20
-    python benchmarks/step.py --experiment small --size 64 --width 16 --patches 64 --threads 1 --rounds 30 \\
-        --no-memory --only none triplet external bam self
+    python benchmarks/step.py --experiment small --size 64 --width 16 --patches 64 --threads 1 --rounds 30 --no-memory
 
 All contenders run in turn, round after round, so that whatever else the machine does falls on all of them alike; the
 ratio is the median over rounds of a contender's time to the reference's in the same round. Peak memory is

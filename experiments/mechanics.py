@@ -2,8 +2,9 @@
 
     python experiments/mechanics.py outputs/experiments/<name>/* --frames data/carla2camvid/testA
 
-One line a run and tap, as CSV on stdout. Pieces of the size that the run was trained on, one out of the middle of each
-of so many frames, evenly spaced; G(x) is the last step's. A random choice of as many places stands beside each.
+One line a run and tap, as CSV on stdout; --markdown gives what a page shows of it. Pieces of the size that the run was
+trained on, one out of the middle of each of so many frames, evenly spaced; G(x) is the last step's. A random choice of
+as many places stands beside each.
 
 grad_attention, grad_heads  norm of PatchNCE's gradient, of the tap's attention module and of its head
 rank_start   Spearman's correlation of the score map with that of the same seed before training, mean over pieces
@@ -150,8 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="finished run folders of method=cut")
     parser.add_argument("--frames", type=Path, required=True, help="folder of source frames")
     parser.add_argument("--count", type=int, default=32, help="pieces, one a frame")
+    parser.add_argument("--markdown", action="store_true", help="a table to read, two numbers a cell: ours (random)")
     options = parser.parse_args(arguments)
-    table = None
+    lines = list[dict[str, str | float]]()
     for folder in tqdm(options.runs, desc="runs"):
         config = load_config(folder)
         method = load_method(folder)
@@ -162,11 +164,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fresh = build_method(config)
         x = pieces(options.frames, transforms_of(config.data), options.count, config.data.size)
         for line in measured(method, fresh, x):
-            line = {"run": folder.name, "n": len(x), "seed": config.seed, **line}
-            if table is None:
-                table = csv.DictWriter(sys.stdout, list(line))
-                table.writeheader()
-            table.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in line.items()})
+            lines.append({"run": folder.name, "n": len(x), "seed": config.seed, **line})
+    if lines:
+        (as_markdown if options.markdown else as_csv)(lines)
+
+
+def as_csv(lines: Sequence[dict[str, str | float]]) -> None:
+    """All there is, on stdout."""
+    table = csv.DictWriter(sys.stdout, list(lines[0]))
+    table.writeheader()
+    for line in lines:
+        table.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in line.items()})
+
+
+def as_markdown(lines: Sequence[dict[str, str | float]]) -> None:
+    """What a page shows, on stdout: "measured (at random places)", gradients as a share of the head's."""
+    heads = [
+        "gradient, of the head's",
+        "rank kept",
+        "common places",
+        "at the border",
+        "cosine of keys",
+        "PatchNCE",
+        "raw",
+    ]
+    print("| run, tap |", " | ".join(heads), "|\n| --- |" + " ---: |" * len(heads))
+    for line in lines:
+        share = float(line["grad_attention"]) / max(float(line["grad_heads"]), 1e-12)
+        pairs = [f"{line[name]:.2f} ({line[f'{name}_random']:.2f})" for name in ("overlap", "border", "cosine", "nce")]
+        cells = [f"{share:.3f}", f"{line['rank_start']:.2f}", *pairs, f"{line['nce_raw']:.2f}"]
+        print(f"| {line['run']}, {line['tap']} |", " | ".join(cells), "|")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ An experiment is a folder beside this file, and is told by the file in it:
 - content.yaml: a judge (`judge`: what src.segment gets) looks at every run of the experiment `of`.
 
 All is made in outputs/experiments/<name>/. What the table is made of is kept beside the file (of a run metrics.json,
-cost.json, config.yaml and a small panel of the first seed; of a study study.json), and from it
+cost.json, config.yaml and, of the first seed, a small panel and four frames; of a study study.json), and from it
 `python -m src.report experiments/<name>` makes the table again. It may be stopped at any moment: what is finished is
 skipped and what was begun goes on.
 """
@@ -35,10 +35,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from src.system import stopping
 from src.system.arguments import Arguments
+from src.tables.page import frames
+from src.tables.table.collect import collect
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE, KEPT = ROOT / "outputs" / "experiments", ROOT / "experiments"
-PANEL = 900  # pixels, the width of a kept panel
+PANEL = 0.4  # of its sides, what a kept panel has; the same for all, so that their pictures are of one size
 OF_A_RUN = ("config.yaml", "metrics.json", "cost.json")
 RUNNING, STARTING, STOPPED = set[subprocess.Popen[bytes]](), Lock(), Event()
 
@@ -78,9 +80,11 @@ def keep(folder: Path, kept: Path, *, panel: bool) -> None:
     panels = sorted((folder / "images").glob("epoch_*.png"))
     if panel and panels:
         image = Image.open(panels[-1]).convert("RGB")
-        image.resize((PANEL, round(image.height * PANEL / image.width)), Image.Resampling.LANCZOS).save(
-            kept / "panel.jpg", quality=85
-        )
+        size = round(image.width * PANEL), round(image.height * PANEL)
+        image.resize(size, Image.Resampling.LANCZOS).save(kept / "panel.jpg", quality=85)
+    if panel:
+        (run,) = collect([folder]).finished
+        frames.keep(run, kept)
 
 
 def labels(sweep: Any) -> Iterator[tuple[str, list[str], int]]:

@@ -2,6 +2,7 @@
 
 python -m src.explain run=outputs/<run> input=frames/ output=out/
 python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=out/      its attentions side by side
+python -m src.explain weights=checkpoints/streets_cut.safetensors input=frame.png output=out/      the output alone
 """
 
 from src.config.command import answer_early, entry
@@ -10,58 +11,32 @@ if __name__ == "__main__":
     answer_early("explain")  # before the imports below, which take seconds
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from src.config import schema
 from src.data.images import read_image, write_image
-from src.data.sixteen_bits import white_of
-from src.data.transforms import Transforms, transforms_of
-from src.data.unpaired import sample_key
-from src.methods.base import Method
-from src.runs import hub, logs
+from src.data.sixteen_bits import WHITE
+from src.data.transforms import Transforms, to_tensor
 from src.runs.folder import CONFIG, load_config
-from src.runs.weights import load_method, load_translator
 from src.system.device import device
 from src.system.errors import UserError
+from src.tables.pictures import trained
 from src.tables.pictures.score_maps import Explained, explanation
 from src.tables.table.collect import collect
 from src.tables.table.rows import pooled
+from src.translation.any_size import translate_images
 from src.translation.jobs import is_video, plan
+from src.translation.weights import load
 
-SPREAD = {"coverage": "cells of 8x8 with a place", "reached": "places ever chosen"}
-"""What is drawn of the log, `places/<tap>_<name>`: the share of an 8x8 partition's cells, and of the map's places."""
+Shown = Callable[[Tensor, int], list[Explained]]
+"""From a frame [3, H, W] in [-1, 1], and its number among those that are explained."""
 
 schema.register()
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A finished run.
-
-    Attributes:
-        label: for people.
-        method: with the weights and the attention of the last step.
-        network: whose output is shown.
-        transforms: how it sees frames.
-        white: of the 16-bit files it was trained on.
-        seed: of the run; the places of random scores follow from it.
-        log: of its training.
-    """
-
-    label: str
-    method: Method[Any]
-    network: nn.Module
-    transforms: Transforms
-    white: int
-    seed: int
-    log: logs.Log
 
 
 @entry("explain")
@@ -72,15 +47,22 @@ def main(config: schema.ExplainConfig) -> None:
 
 def explain(config: schema.ExplainConfig) -> Path:
     """Write a picture for each image; returns the folder they lie in."""
-    folder, output, where = hub.folder_of(config.run), Path(config.output), device(config.accelerator)
+    (folder, file, _), output = load.source(config.run, config.weights), Path(config.output)
+    where = device(config.accelerator)
     jobs = plan(config.input, output)
     if film := next((path for path, _ in jobs if is_video(path)), None):
         raise UserError(f"input={film}: is a video; name images")
-    trained = [_load(label, path, where, average=config.average) for label, path in _chosen(folder).items()]
-    transforms, white = _one_size(trained), trained[0].white
+    if folder is None:
+        transforms, white = _sized(str(config.weights)), WHITE
+        shown = _of_file(file, where, average=config.average)
+    else:
+        runs = [trained.load(label, path, where, average=config.average) for label, path in _chosen(folder).items()]
+        transforms, white = _one_size(runs), runs[0].white
+        shown = _of_runs(runs, where)
     for number, (path, target) in enumerate(tqdm(jobs, desc="explaining", unit="image", file=sys.stderr)):
-        frame = transforms.validation(read_image(path, white))
-        picture = explanation(path.name, frame, [_explain(run, frame, number, where) for run in trained])
+        pixels = read_image(path, white)
+        frame = to_tensor(pixels) if transforms is None else transforms.validation(pixels)
+        picture = explanation(path.name, frame, shown(frame, number))
         target.parent.mkdir(parents=True, exist_ok=True)
         write_image(target, picture)
     return output
@@ -102,39 +84,36 @@ def _chosen(folder: Path) -> dict[str, Path]:
     return chosen
 
 
-def _load(label: str, folder: Path, where: torch.device, *, average: bool) -> Trained:
-    config = load_config(folder)
-    seed = config.get("seed")
-    if not isinstance(seed, int):
-        raise UserError(f"{folder / CONFIG}: names no seed, which random places follow from; name another run")
-    network = load_translator(folder, average=average).to(where)
-    return Trained(
-        label=label,
-        method=load_method(folder).to(where),
-        network=network,
-        transforms=transforms_of(config.get("data")),
-        white=white_of(config.get("data")),
-        seed=seed,
-        log=logs.read(folder),
+def _of_runs(runs: Sequence[trained.Trained], where: torch.device) -> Shown:
+    return lambda frame, number: [trained.explained(run, frame, number, where) for run in runs]
+
+
+def _of_file(file: Path, where: torch.device, *, average: bool) -> Shown:
+    """A translator without a method; a line on stderr says what is not shown."""
+    network = load.generator(file).eval().to(where)
+    if not average:
+        raise UserError(f"average=false: {file} holds one set of weights; leave average out")
+    print(
+        f"{file}: holds no attention, which is part of a run alone; its output is shown without maps", file=sys.stderr
     )
 
+    @torch.no_grad()
+    def shown(frame: Tensor, number: int) -> list[Explained]:
+        return [Explained(file.stem, translate_images(network, frame[None].to(where))[0], {}, {})]
 
-@torch.no_grad()
-def _explain(run: Trained, frame: Tensor, number: int, where: torch.device) -> Explained:
-    x = frame[None].to(where)
-    key = torch.tensor([sample_key(run.seed, 0, number)], device=where)
-    maps = run.method.score_maps(x, key, 1.0)
-    spread = {
-        heading: {tap: run.log[name] for tap in maps if (name := f"places/{tap}_{quantity}") in run.log}
-        for quantity, heading in SPREAD.items()
-    }
-    return Explained(run.label, run.network(x)[0], maps, {heading: taps for heading, taps in spread.items() if taps})
+    return shown
 
 
-def _one_size(trained: Sequence[Trained]) -> Transforms:
+def _sized(address: str) -> Transforms | None:
+    """How a file's translator sees frames; None where that is not known, and they are seen at their own size."""
+    height = load.training_height(None, address)
+    return None if height is None else Transforms(size=height, aspect=1.0, fit="cover", load_scale=1.0, flip=False)
+
+
+def _one_size(runs: Sequence[trained.Trained]) -> Transforms:
     """How frames are brought to size; raises UserError if the runs see them differently."""
-    first = trained[0]
-    for other in trained[1:]:
+    first = runs[0]
+    for other in runs[1:]:
         if other.transforms.sizing != first.transforms.sizing:
             sizes = " and ".join(f"{one.transforms.height} pixels ({one.label})" for one in (first, other))
             raise UserError(f"run: its runs see frames of different sizes, {sizes}; explain them one by one")

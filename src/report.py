@@ -2,6 +2,7 @@
 
 python -m src.report outputs/sweeps/<sweep>
 python -m src.report outputs/sweeps/<sweep> outputs/<run> --output out/      several together
+python -m src.report outputs/sweeps/<sweep> --apart triplet bam              how many seeds would tell these two apart
 python -m src.report outputs/study                                           the downstream table of a study
 """
 
@@ -17,6 +18,9 @@ PARSER.add_argument(
     "folders", nargs="+", type=Path, metavar="FOLDER", help="runs, sweeps, folders of those, or one study"
 )
 PARSER.add_argument("--output", type=Path, help="where the files go; by default into the one folder named")
+PARSER.add_argument(
+    "--apart", nargs=2, metavar="ROW", help="two rows of the table; by default each row is held against its CUT row"
+)
 
 if __name__ == "__main__":
     stopping.quiet_from_the_start()
@@ -26,6 +30,7 @@ from src.system.errors import UserError
 from src.system.files import print_any_name
 from src.tables import study_table
 from src.tables.report import PAGE, report
+from src.tables.table import stopping as rule
 from src.tables.table import text
 
 
@@ -42,10 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"written: {output}/table.md, .csv and .tex", file=sys.stderr)
             return 0
         table = report(options.folders, output)
+        advice = rule.stopping(table, options.apart)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
     print(text.markdown(table), end="")
+    for line in advice:
+        print(line, file=sys.stderr)
     print(f"written: {output}/table.md, .csv, .tex, .png, runs.csv and {PAGE}", file=sys.stderr)
     return 0
 

@@ -2,9 +2,11 @@
 
 import copy
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # on tensors as small as the tests' more threads only wait for each other; also in the commands that tests start
@@ -52,12 +54,29 @@ UNDRAWN = "~callbacks.image_grid"
 
 
 # minutes each, begun first, so that all processes of tests end together: a file is one process's
-LONG = ("ranks", "train", "endings", "recipe", "notebooks", "experiments", "evaluate", "study")
+LONG = (
+    "ranks",
+    "train",
+    "base_install",
+    "endings",
+    "recipe",
+    "wandb_run",
+    "sweeps",
+    "notebooks",
+    "experiments",
+    "evaluate",
+    "study",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     names = [f"test_{name}" for name in LONG]
     items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
+
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -162,6 +181,21 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     yield server
     hub._snapshot.cache_clear()
     server.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed, which .ci/run does", pytrace=False)
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # no sandbox: the page is ours, and as root Chromium has none
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

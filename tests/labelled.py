@@ -30,7 +30,7 @@ SMALL = [
 
 def streets(root: Path) -> Path:
     """Five game frames, four to train on and two to validate, in the two true layouts."""
-    write._write(root, list(write._jobs(5, {("train", "altenbruck"): 4, ("val", "lindenau"): 2})))
+    write.write_frames(root, list(write.all_frames(5, {("train", "altenbruck"): 4, ("val", "lindenau"): 2})))
     return root
 
 

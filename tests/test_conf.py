@@ -17,7 +17,7 @@ from tests.labelled import composed
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 METHODS = sorted(path.stem for path in (CONF / "method").glob("*.yaml"))
 ROWS = sorted(path.stem for path in (CONF / "table1").glob("*.yaml"))
-FLAVOURS = {"fastcut": "cut", "cyclegan_original": "cyclegan"}
+FLAVOURS = {"fastcut": "cut", "monce": "cut", "cyclegan_original": "cyclegan"}
 # given by the code that builds them, not by a yaml
 SUPPLIED = {
     "src.networks.patch_sampler.PatchSampler": {"channels"},

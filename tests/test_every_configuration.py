@@ -27,7 +27,7 @@ from tests.conftest import ATTENTIONS, SELECTIONS, config
 GROUPS = {
     "discriminator": st.just("discriminator"),
     "attention": st.sampled_from(ATTENTIONS),
-    "method": st.sampled_from(["cut", "fastcut", "cyclegan", "cyclegan_original"]),
+    "method": st.sampled_from(["cut", "fastcut", "monce", "cyclegan", "cyclegan_original"]),
     "selection": st.sampled_from(SELECTIONS),
 }
 VALUES = {

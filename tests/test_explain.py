@@ -11,13 +11,16 @@ from PIL import Image
 from src import explain
 from src.config.build import build_method
 from src.data.images import read_image
+from src.data.transforms import to_tensor
 from src.networks.inside import inside
 from src.runs.folder import METRICS, load_config, save_config
 from src.runs.weights import load_weights
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import Explained
+from src.tables.pictures.trained import SPREAD
 from src.training.run import train
-from tests.conftest import TINY, UNDRAWN, config
+from src.translation.weights import load
+from tests.conftest import CONF, TINY, UNDRAWN, config
 from tests.frames import write_frames
 from tests.labelled import composed
 
@@ -89,7 +92,7 @@ def test_a_run_is_explained_on_each_image(sweep: Path, tmp_path: Path, monkeypat
 
 def test_the_spread_is_that_of_the_log(sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ((run,),) = explained(monkeypatch, sweep / "none", sweep.parent / "frames/testA/0.png", tmp_path)
-    assert list(run.spread) == list(explain.SPREAD.values())
+    assert list(run.spread) == list(SPREAD.values())
     reached = run.spread["places ever chosen"]["pixels"]
     grid = run.maps["pixels"].grid
     share = 8 / (grid[0] * grid[1])
@@ -151,3 +154,36 @@ def test_runs_of_different_sizes_are_refused(sweep: Path, tmp_path: Path):
         save_config(run, saved)
     with pytest.raises(UserError, match=r"different sizes, 32 pixels \(cut.*\) and 36 pixels \(triplet.*one by one"):
         explain.explain(configured(tmp_path / "s", sweep.parent / "frames/testA", tmp_path / "out"))
+
+
+def test_a_file_of_weights_shows_its_output_and_says_that_it_has_no_maps(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The shipped ones, at the height they were trained at, as src.translate has it."""
+    weights, seen = CONF.parent / "checkpoints/streets_cut.safetensors", list[Explained]()
+    draw = explain.explanation
+    monkeypatch.setattr(explain, "explanation", lambda name, x, them: (seen.extend(them), draw(name, x, them))[1])
+    frame = sweep.parent / "frames/testA/0.png"
+    explain.explain(
+        composed("explain", f"weights={weights}", f"input={frame}", f"output={tmp_path}/out", "accelerator=cpu")
+    )
+    assert capsys.readouterr().err.splitlines()[0] == (
+        f"{weights}: holds no attention, which is part of a run alone; its output is shown without maps"
+    )
+    assert (tmp_path / "out/0.png").is_file()
+    (run,) = seen
+    assert (run.label, dict(run.maps)) == ("streets_cut", {})
+    sized = Image.open(frame).resize((180, 128), Image.Resampling.BICUBIC)
+    with torch.no_grad():
+        expected = load.generator(weights).eval()(to_tensor(np.array(sized))[None])[0]
+    assert run.output.shape == expected.shape
+    assert (run.output - expected).abs().mean() < 0.02  # another resampling of the frame
+
+
+def test_a_file_has_no_last_steps_weights(sweep: Path, tmp_path: Path):
+    weights = CONF.parent / "checkpoints/streets_cut.safetensors"
+    cfg = composed("explain", f"weights={weights}", f"input={sweep.parent}/frames/testA", f"output={tmp_path}/out")
+    cfg.average = False
+    with pytest.raises(UserError, match=r"average=false: .* holds one set of weights"):
+        explain.explain(cfg)
+    assert not (tmp_path / "out").exists()

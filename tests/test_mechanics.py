@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.mechanics import at_border, cosines, overlap
+from experiments.mechanics import at_border, cosines, main, overlap
 from src.networks.generator import TAPS
 from src.training.run import train
 from tests.conftest import TINY, UNDRAWN, config
@@ -47,7 +47,7 @@ def test_cosines_against_a_loop():
     assert cosines(key) == pytest.approx((sum(mean) / 12, sum(largest) / 12), abs=1e-6)
 
 
-def test_a_trained_run_has_a_line_a_tap(tmp_path: Path):
+def test_a_trained_run_has_a_line_a_tap(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     root = write_frames(tmp_path / "frames")
     small = ["data=folders", f"data.root={root}", "data.size=32", "data.load=32", "data.num_workers=0"]
     few = ["trainer.max_epochs=1", "data.samples_per_epoch=2", "metrics.scores=null", "attention=bam"]
@@ -64,3 +64,13 @@ def test_a_trained_run_has_a_line_a_tap(tmp_path: Path):
         assert -1 <= float(line["rank_start"]) <= 1
         assert 0 <= float(line["overlap"]) <= 1
         assert float(line["cosine"]) <= float(line["cosine_max"])
+
+    capsys.readouterr()
+    main([str(tmp_path / "run"), "--frames", str(root / "trainA"), "--markdown"])
+    head, rule, *rows = capsys.readouterr().out.splitlines()
+    assert {line.count("|") for line in (head, rule, *rows)} == {9}
+    assert [row.split("|")[1].strip() for row in rows] == [f"run, {tap}" for tap in TAPS]
+    for line, row in zip(lines, rows, strict=True):
+        cells = [cell.strip() for cell in row.split("|")[2:-1]]
+        assert float(cells[1]) == pytest.approx(float(line["rank_start"]), abs=0.006)
+        assert cells[5] == f"{float(line['nce']):.2f} ({float(line['nce_random']):.2f})"

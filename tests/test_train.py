@@ -73,6 +73,7 @@ def test_the_run_folder_holds_what_the_contract_names(finished: tuple[Path, Dict
         "weights.safetensors",
         "metrics.json",
         "cost.json",
+        "curve.csv",
         "images",
         "logs",
         "last.ckpt",
@@ -108,7 +109,8 @@ def test_terms_are_logged_under_the_equations_names(finished: tuple[Path, DictCo
     logged = {name for row in rows for name, value in row.items() if value}
     assert {f"train/{term}" for term in ("gan", "nce_x", "nce_y", "d_fake", "d_real")} <= logged
     assert all(0 <= float(row["train/data_wait"]) <= 1 for row in rows if row["train/data_wait"])
-    assert "train/data_wait" in logged
+    assert {"train/data_wait", "speed/images", "optimizer/rate"} <= logged
+    assert {f"gradient/{part}" for part in ("G", "D", "heads", "attention")} <= logged
     for tap in ("pixels", "down1", "down2", "block1", "block5"):
         assert {
             f"places/{tap}_share",

@@ -19,9 +19,9 @@ import yaml
 from website import configuration, pages
 
 HERE = Path(__file__).resolve().parent
-GUIDE = ["paper", "runs", "translate", "weights", "hub"]
-NUMBERS = ["scores", "segmentation", "first_recipe", "performance", "scale"]
-PROJECT = ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+GUIDE = ["paper", "runs", "translate", "demo", "weights", "hub"]
+NUMBERS = ["scores", "segmentation", "first_recipe", "performance", "scale", "sweeps"]
+PROJECT = ["CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "docs/release.md", "SECURITY.md", "CHANGELOG.md"]
 NOTEBOOKS = sorted(f"notebooks/{path.name}" for path in (pages.ROOT / "notebooks").glob("*.ipynb"))
 
 

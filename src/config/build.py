@@ -22,7 +22,7 @@ _SEGMENTERS = ("src.downstream.segmenter.",)
 _CALLBACKS = ("src.training.callbacks.", "lightning.pytorch.callbacks.")
 _SHELLS = (
     *("src.data.", "src.metrics.", "src.training.translation.", "src.training.callbacks."),
-    *("src.training.wandb.", "src.downstream.module.", "src.downstream.data."),
+    *("src.training.wandb.", "src.training.mlflow.", "src.downstream.module.", "src.downstream.data."),
     *("torch.optim.", "lightning.pytorch.trainer.", "lightning.pytorch.loggers."),
 )
 PARTS = ("generator", "discriminator", "sampler", "attention", "selection")

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config import schema
 from src.config.composition import choices, composed, groups, keys_of, module, reader
 from src.config.known import demand_known
+from src.config.sweepers import lacking, misled
 from src.system.errors import UserError, did_you_mean, one_of
 from src.system.unpromised import hydra_arguments
 
@@ -175,6 +176,8 @@ def _spelling(name: str, line: Line) -> Iterator[str]:
         elif parsed.is_sweep_override() and not line.sweep:
             listed = "" if key in of else f"; a list is written {key}=[{value}]"
             yield f"{override}: several values make a sweep, which needs -m{listed}"
+        elif (needs := lacking(key, value)) is not None:
+            yield needs
         elif key in of:
             for one in parsed.sweep_string_iterator() if parsed.is_sweep_override() else [value]:
                 try:
@@ -203,6 +206,9 @@ def _composition(name: str, line: Line) -> list[str]:
         given = [one.partition("=")[0] for one in first if one is not None]
         unknown = [key for key in given if key not in known and not key.startswith(("+", "~", "hydra"))]
         return [_unknown(name, key) for key in unknown] or [_squeezed(error)]
+    swept = [one.partition("=")[0] for one in line.overrides if _parsed(one).is_sweep_override()]
+    if line.sweep and "data" in config and (why := misled(config.hydra.runtime.choices, config.data.layout, swept)):
+        return [why]
     with open_dict(config):
         del config["hydra"]
     demand_known(config, schema.ROOTS[name])

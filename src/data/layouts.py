@@ -85,6 +85,7 @@ def folders(
     holdout: int,
     x_held: str | None = None,
     y_held: str | None = None,
+    tune: int | None = None,
 ) -> Domains:
     """Any folders of images, at any depth; the names CycleGAN and CUT use are trainA, trainB, testA and testB.
 
@@ -98,9 +99,11 @@ def folders(
         x_held: pattern of the files of `x` that are held out instead, and of `x_val` none is read: a town or a drive on
             which settings are tuned, so that the test frames stay unseen. Matched against the path below `x`.
         y_held: likewise of `y`.
+        tune: one training file in how many, of either domain, is held out by number instead, where no pattern says.
     """
     base = Path(root or ".")
-    x_val, y_val = None if x_held else x_val, None if y_held else y_val
+    x_val, y_val = None if x_held or tune else x_val, None if y_held or tune else y_val
+    holdout = holdout if tune is None else _tuned(tune)
     _demand([base / name for name in (x, y, x_val, y_val) if name], "check data.root and data.layout")
     others: Counter[str] = Counter()
     x_train, x_rest = _split(base / x, base / x_val if x_val else None, x_held, holdout, others)
@@ -108,7 +111,7 @@ def folders(
     return Domains(x_train, y_train, x_rest, y_rest, passed_over=others)
 
 
-def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int) -> Domains:
+def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int, tune: int | None = None) -> Domains:
     """Playing for Data (images/NNNNN.png) and Cityscapes (leftImg8bit/{train,val}/<city>/*_leftImg8bit.png).
 
     Playing for Data has no validation split of its own for this use: every `holdout`-th frame is held out. Its frames
@@ -120,6 +123,8 @@ def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int) -> Domains
         x: folder of Playing for Data, relative to `root` or absolute.
         y: folder of Cityscapes, likewise.
         holdout: one source frame in how many is held out.
+        tune: one training image in how many, of either domain, is held out instead: settings are tuned on those, and no
+            image that tables are made of is read.
     """
     if holdout < 2:
         raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
@@ -137,15 +142,17 @@ def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int) -> Domains
     kept, skipped = usable(class_maps)
     x_train, x_val = ([path for path in part if path in kept] for part in _hold_out(frames, holdout))
     y_train, y_val = (_cityscapes(street, split, others) for split in SPLITS)
+    if tune is not None:
+        (x_train, x_val), (y_train, y_val) = (_hold_out(part, _tuned(tune)) for part in (x_train, y_train))
     return Domains(x_train, y_train, x_val, y_val, skipped, _notes(game, class_maps), others)
 
 
-def streets(root: str | None, *, holdout: int) -> Domains:
+def streets(root: str | None, *, holdout: int, tune: int | None = None) -> Domains:
     """The built-in pair of domains, written to `root` on first use, in the two true layouts."""
     if root is None:
         raise UserError("data.root must name the folder the streets are written to")
     write_streets(Path(root))
-    return gta2cityscapes(root, x="playing_for_data", y="cityscapes", holdout=holdout)
+    return gta2cityscapes(root, x="playing_for_data", y="cityscapes", holdout=holdout, tune=tune)
 
 
 def _demand(places: Sequence[Path], mend: str) -> None:
@@ -222,6 +229,12 @@ def _split(
     if holdout < 2:
         raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
     return _hold_out(_images(train, others), holdout)
+
+
+def _tuned(tune: int) -> int:
+    if tune < 2:
+        raise UserError(f"data.layout.tune must be >= 2 or null, got {tune}")
+    return tune
 
 
 def _hold_out(files: list[Path], holdout: int) -> tuple[list[Path], list[Path]]:

@@ -1,6 +1,7 @@
 """What src.study does: every training set times every seed, then the table; what is done is skipped."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ from src.runs.results import load_metrics
 from src.runs.weights import load_translator
 from src.system.device import device
 from src.system.errors import UserError
+from src.system.estimate import in_words
 from src.system.files import sha256
 from src.tables import study_table
 from src.tables.study_table import RAW, REAL, Cell, Study
@@ -75,7 +77,8 @@ def study(config: schema.StudyConfig) -> str:
     sets = list(_sets(config, listed, source, output / "sets", real_train, runs, accelerator))
     if len({one.name for one in sets}) != len(sets):
         raise UserError("runs: two of them have the same name; give one folder that holds both")
-    cells, watched, segmenter, commits = [], "", "", set[str]()
+    cells, watched, segmenter, commits, took = list[Cell](), "", "", set[str](), list[float]()
+    count = sum(len(one.seeds) for one in sets)
     protocol = dict[str, object]()
     for one in sets:
         folder = one.write()
@@ -87,8 +90,10 @@ def study(config: schema.StudyConfig) -> str:
             chosen = composed.segmenter
             segmenter = f"{chosen.architecture}, encoder {chosen.encoder} from {chosen.weights or 'random numbers'}"
             where = output / "segmenters" / one.name / f"seed-{seed}"
-            print(f"{one.row}, seed {seed}: {where}", file=sys.stderr)
+            print(f"{one.row}, seed {seed}: {where}{_left(took, count - len(cells))}", file=sys.stderr)
+            new, begun = not (where / METRICS).is_file(), time.monotonic()
             metrics, protocol = _trained(composed, where, {"train": train_digest, "test": digest(tests)})
+            took += [time.monotonic() - begun] if new else []
             commits.add(str(protocol["commit"]))
             cells.append(Cell(one.row, one.translator, seed, metrics))
     shared = ("n_test", "test_digest", "score", "frames", "batches")
@@ -98,6 +103,11 @@ def study(config: schema.StudyConfig) -> str:
     common |= {"paired": True} if config.paired else {}
     common |= {"source_digest": digest(source), "source_frames": len(source)}
     return study_table.save(Study(cells, watched, common), output)
+
+
+def _left(took: Sequence[float], count: int) -> str:
+    """What is to come, by the seconds that segmenters took so far; nothing is known before the first."""
+    return f" ({count} to go, {in_words(sum(took) / len(took) * count)})" if took else f" ({count} to go)"
 
 
 def _sets(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from src.losses.adversarial import discriminator_loss_fake, discriminator_loss_real, generator_loss
+from src.losses.hard_negatives import hard_negatives
 from src.losses.patch_nce import patch_nce
 from src.methods.base import Batch, Places, ScoreMap
 from src.methods.ignored import either, greyed, stacked
@@ -66,6 +67,7 @@ class CUT(nn.Module):
             the released CUT code does; "sum" is Eq. 1 and 3 as printed, heavier by patches * taps * 2.
         flip_equivariance: G is given every second image, at random, mirrored, and its output's features are mirrored
             back before they meet the image's own (FastCUT).
+        hard_negatives: epsilon of the weights that PatchNCE's negatives get (MoNCE); None: all count alike.
     """
 
     generators_first = False
@@ -83,6 +85,7 @@ class CUT(nn.Module):
         temperature: float,
         reduction: Literal["mean", "sum"],
         flip_equivariance: bool,
+        hard_negatives: float | None = None,
     ) -> None:
         super().__init__()
         for name, weight in (("lambda_gan", lambda_gan), ("lambda_x", lambda_x), ("lambda_y", lambda_y)):
@@ -90,6 +93,8 @@ class CUT(nn.Module):
                 raise ValueError(f"{name} must be >= 0, got {weight}")
         if temperature <= 0:
             raise ValueError(f"temperature must be > 0, got {temperature}")
+        if hard_negatives is not None and hard_negatives <= 0:
+            raise ValueError(f"hard_negatives must be > 0, or null for none, got {hard_negatives}")
         if reduction not in ("mean", "sum"):
             raise ValueError(f"reduction must be mean or sum, got {reduction!r}")
         self.G = generator()
@@ -101,6 +106,7 @@ class CUT(nn.Module):
         self.temperature = temperature
         self.reduction = reduction
         self.flip_equivariance = flip_equivariance
+        self.hard_negatives = hard_negatives
 
     def translator(self) -> Generator:
         """G."""
@@ -168,12 +174,17 @@ class CUT(nn.Module):
         losses = []
         for start in range(0, len(state.outputs), len(state.real)):
             part = slice(start, start + len(state.real))
-            taps = [patch_nce(query[tap][part], key[tap][part], self.temperature) for tap in query]
+            taps = [self._patch_nce(query[tap][part], key[tap][part]) for tap in query]
             if self.reduction == "sum":
                 taps = [query[tap].shape[1] * loss for tap, loss in zip(query, taps, strict=True)]
             total = torch.stack(taps).sum()
             losses.append(total / len(taps) if self.reduction == "mean" else total)
         return losses
+
+    def _patch_nce(self, query_BND: Tensor, key_BND: Tensor) -> Tensor:
+        epsilon = self.hard_negatives
+        weights_BNN = None if epsilon is None else hard_negatives(query_BND, key_BND, epsilon)
+        return patch_nce(query_BND, key_BND, self.temperature, weights_BNN)
 
     @torch.no_grad()
     def score_maps(self, x: Tensor, key: Tensor, progress: float, ignored: Tensor | None = None) -> dict[str, ScoreMap]:

@@ -1,4 +1,4 @@
-"""What a method is made of, in numbers of parameters."""
+"""What a method is made of: its parameters by part."""
 
 from torch import nn
 
@@ -13,19 +13,26 @@ def parameters_by_part(method: nn.Module) -> dict[str, int]:
 
     Raises ValueError if the parts do not add up to the whole: a new kind of network needs a part of its own.
     """
-    parts = {
-        "G": _count(method, Generator),
-        "D": _count(method, Critic),
-        "heads": _count(method, PatchSampler) - _count(method, Attention),
-        "attention": _count(method, Attention),
-    }
+    parts = {name: sum(parameter.numel() for parameter in found) for name, found in _parts(method).items()}
     total = sum(parameter.numel() for parameter in method.parameters())
     if sum(parts.values()) != total:
         raise ValueError(f"{total - sum(parts.values())} of {total} parameters belong to no known part of the method")
     return parts
 
 
-def _count(method: nn.Module, kind: type[nn.Module]) -> int:
+def trained_by_part(method: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """The same parts, of which those that are empty or frozen are left out."""
+    trained = {name: [one for one in found if one.requires_grad] for name, found in _parts(method).items()}
+    return {name: found for name, found in trained.items() if found}
+
+
+def _parts(method: nn.Module) -> dict[str, list[nn.Parameter]]:
+    attention = _of(method, Attention)
+    heads = [one for one in _of(method, PatchSampler) if not any(one is other for other in attention)]
+    return {"G": _of(method, Generator), "D": _of(method, Critic), "heads": heads, "attention": attention}
+
+
+def _of(method: nn.Module, kind: type[nn.Module]) -> list[nn.Parameter]:
     # by identity: networks may share parameters
-    found = {parameter for module in method.modules() if isinstance(module, kind) for parameter in module.parameters()}
-    return sum(parameter.numel() for parameter in found)
+    found = (parameter for module in method.modules() if isinstance(module, kind) for parameter in module.parameters())
+    return list(dict.fromkeys(found))

@@ -10,6 +10,7 @@ from src.system.files import write
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.yaml", "weights.safetensors", "metrics.json", "last.ckpt"
 COST = "cost.json"  # what no second run would repeat: seconds and memory
+CURVE = "curve.csv"  # nor this: scores against minutes of training
 PREVIOUS = "previous.ckpt"  # the checkpoint before the last, should that be damaged
 CONTENT, CONTENT_PICTURE = "content.json", "content.png"  # what src.content found
 SKIPPED = "skipped.txt"  # frames that could not be used
@@ -18,7 +19,21 @@ LOCK = ".lock"  # held while a process trains there
 REQUEUED = ".requeued"  # the run was put back into a queue
 
 CHECKPOINTS = (CHECKPOINT, PREVIOUS)
-ALL = (CONFIG, WEIGHTS, METRICS, COST, *CHECKPOINTS, CONTENT, CONTENT_PICTURE, SKIPPED, IMAGES, LOGS, LOCK, REQUEUED)
+ALL = (
+    CONFIG,
+    WEIGHTS,
+    METRICS,
+    COST,
+    CURVE,
+    *CHECKPOINTS,
+    CONTENT,
+    CONTENT_PICTURE,
+    SKIPPED,
+    IMAGES,
+    LOGS,
+    LOCK,
+    REQUEUED,
+)
 
 
 def save_config(folder: Path, config: DictConfig) -> None:

@@ -1,14 +1,16 @@
-"""What a finished run leaves: metrics.json, its scores and their protocol, and cost.json, what it took.
+"""What a finished run leaves: its scores and their protocol in metrics.json, what it took in cost.json and curve.csv.
 
-The scores mean nothing without their protocol. Apart from cost.json a second run repeats all to the byte.
+The scores mean nothing without their protocol. Apart from what it took a second run repeats all to the byte.
 """
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from src.runs.folder import COST, METRICS
+from src.runs.folder import COST, CURVE, METRICS
 from src.system.errors import UserError
 from src.system.files import write
 
@@ -45,3 +47,25 @@ def load_cost(folder: Path) -> dict[str, float]:
         return {str(key): float(value) for key, value in json.loads(path.read_text()).items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not the cost of a run ({error!r}); remove it or repeat the run") from error
+
+
+def save_curve(folder: Path, points: Sequence[Mapping[str, float]]) -> None:
+    """Write `epoch`, `minutes` and scores, a line for each epoch that was scored."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(dict.fromkeys(name for point in points for name in point)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(points)
+    write(folder / CURVE, file.getvalue().encode())
+
+
+def load_curve(folder: Path) -> list[dict[str, float]]:
+    """Points in the order of their epochs; none where the run has no curve. UserError if the file cannot be read."""
+    path = folder / CURVE
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="") as file:
+            points = [{name: float(value) for name, value in line.items() if value} for line in csv.DictReader(file)]
+        return sorted(points, key=lambda point: (point["epoch"], point["minutes"]))
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise UserError(f"{path}: not the curve of a run ({error!r}); remove it or repeat the run") from error

@@ -1,1 +1,1 @@
-"""Finished run folders as tables, figures and pages; nothing is trained or loaded here."""
+"""Finished runs as tables, figures and pages; nothing is trained here, weights are loaded to see where they look."""

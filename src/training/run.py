@@ -25,9 +25,10 @@ from src.runs.weights import save_weights
 from src.system.device import arithmetic
 from src.system.files import write
 from src.system.ranks import is_first
-from src.training import endings
+from src.training import endings, mlflow
 from src.training.callbacks.checkpoint import check_fits, only_checkpoint
 from src.training.callbacks.cost import Cost
+from src.training.callbacks.curve import Curve
 from src.training.callbacks.data_wait import DataWait
 from src.training.callbacks.initial_weights import InitialWeights
 from src.training.callbacks.reach import Reach
@@ -87,7 +88,7 @@ def _train(run: Run) -> dict[str, float]:
     quieten()
     data: UnpairedData = build(config.data, "data")
     validation = Validation(data, build(config.metrics.scores, "metrics.scores"), config.trainer.limit_val_batches)
-    initial, cost = InitialWeights(), Cost()
+    initial, cost, curve = InitialWeights(), Cost(), Curve(folder)
     method = method_for(config, data, initial, new=run.start is None)
     module = build_module(config, method)
     assert isinstance(module, Translation)
@@ -99,9 +100,9 @@ def _train(run: Run) -> dict[str, float]:
         **{"path": folder / CHECKPOINT, "accumulate": module.accumulate},
         **{"folder": folder / IMAGES, "validation": validation, "seed": config.seed},
     )
-    last, during = only_checkpoint(chosen.values()), _epoch_scores(config, validation)
+    last, during = only_checkpoint(chosen.values()), _epoch_scores(config, validation, curve)
     reach = Reach(validation, seed=config.seed)
-    trainer = build_trainer(config, folder, [DataWait(), cost, initial, *during, reach, *chosen.values()])
+    trainer = build_trainer(config, folder, [DataWait(), cost, curve, initial, *during, reach, *chosen.values()])
     if run.start is None:  # refused before other processes are started
         batches = data.batches(trainer.world_size, config.trainer.limit_train_batches)
         module.check(trainer, batches, masks=bool(data.masks))
@@ -121,7 +122,7 @@ def _train(run: Run) -> dict[str, float]:
     if trainer.is_global_zero:
         save_weights(folder, method, average)
     with endings.ending_together(trainer):
-        metrics = _score(run, validation, average, method.translator().to(where), during, trainer)
+        metrics = _score(run, validation, average, method.translator().to(where), during, trainer, curve)
     if trainer.is_global_zero:
         protocol = {
             **validation.protocol(),
@@ -144,16 +145,25 @@ def _train(run: Run) -> dict[str, float]:
         took = {"seconds": round(module.seconds(), 1), **cost.measured()}
         run.finish(metrics, protocol, took)
         log_scores(trainer.loggers, validation.names, metrics, {**protocol, **took})
+        mlflow.log_scores(trainer.loggers, metrics, {**protocol, **took}, module.batches)
         _show(folder, metrics, validation.names, 2 * trainer.current_epoch)
     return metrics
 
 
 def _score(
-    run: Run, validation: Validation, average: nn.Module, raw: nn.Module, during: list[EpochScores], trainer: Trainer
+    run: Run,
+    validation: Validation,
+    average: nn.Module,
+    raw: nn.Module,
+    during: list[EpochScores],
+    trainer: Trainer,
+    curve: Curve,
 ) -> dict[str, float]:
     """Of the averaged and of the last weights, of the best epoch, and of what learns nothing; on all ranks alike."""
     per_image = None if run.config.metrics.per_image is None else run.folder / run.config.metrics.per_image
     metrics = validation.score(average, output=run.folder / IMAGES / "translated", per_image=per_image)
+    if metrics:
+        curve.add(trainer, trainer.current_epoch, metrics)
     for scores in during:
         metrics |= scores.best(trainer.current_epoch, metrics)
     metrics |= validation.own_size(average)
@@ -161,9 +171,9 @@ def _score(
     return metrics | validation.references(trainer.strategy.root_device)
 
 
-def _epoch_scores(config: DictConfig, validation: Validation) -> list[EpochScores]:
+def _epoch_scores(config: DictConfig, validation: Validation, curve: Curve) -> list[EpochScores]:
     every = config.metrics.every_n_epochs
-    return [] if every is None else [EpochScores(validation, every_n_epochs=every)]
+    return [] if every is None else [EpochScores(validation, curve, every_n_epochs=every)]
 
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int) -> None:

@@ -18,7 +18,11 @@ from src.system.unpromised import log_interval
 from src.training.average import WeightAverage
 from src.training.counted import CountedModule
 from src.training.cuda_graph import CudaGraph, rates_on_device
+from src.training.gradients import DISCRIMINATORS, GENERATORS, GradientNorms
 from src.training.schedule import linear_decay, restart, steps
+
+Updated = tuple[dict[str, Tensor], Any, dict[str, Tensor]]
+"""Terms, what the forward pass left, and norms of the gradients that were stepped along."""
 
 
 class Translation(CountedModule):
@@ -70,7 +74,8 @@ class Translation(CountedModule):
         self.accumulate = accumulate
         self.cuda_graph = CudaGraph(self._update, lambda: method.settled) if cuda_graph else None
         self._window: list[Batch] = []
-        self._latest: tuple[dict[str, Tensor], Places] | None = None
+        self._latest: tuple[dict[str, Tensor], dict[str, Tensor], Places] | None = None
+        self._gradients = GradientNorms(method)
 
     def check(self, trainer: Trainer, batches: int, *, masks: bool = False) -> None:
         """Refuse, before anything is written, what cannot be trained so.
@@ -113,29 +118,32 @@ class Translation(CountedModule):
         key, masks = torch.as_tensor(sample["key"]), (sample.get("ignored_x"), sample.get("ignored_y"))
         batch = Batch(sample["x"], sample["y"], key, progress, *masks)
         last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+        often = self.cuda_graph is not None or self.accumulate > 1
+        self._gradients.wanted = self.trainer.precision != "16-mixed" and (often or self._logs(self.batches + 1))
         if self.cuda_graph is None:
             # the last window of an epoch may be shorter
             window = min(self.accumulate, in_epoch - batch_idx // self.accumulate * self.accumulate)
-            terms, state = self._update(batch, window, step=last)
+            terms, state, norms = self._update(batch, window, step=last)
         else:
-            terms, state = self.cuda_graph(batch)
+            terms, state, norms = self.cuda_graph(batch)
 
         self.batches += 1
         if last:
             self.average.update(self.method.translator().parameters(), steps(self.batches, in_epoch, self.accumulate))
         if terms:
-            self._latest = terms, self.method.chosen(state)
+            self._latest = terms, norms, self.method.chosen(state)
         if self._latest is not None:
             self._log_terms(*self._latest)
 
-    def _update(self, batch: Batch, window: int = 1, *, step: bool = True) -> tuple[dict[str, Tensor], Any]:
-        """The terms of both players, whose gradients were added, and what the forward pass left; {} while it waits."""
+    def _update(self, batch: Batch, window: int = 1, *, step: bool = True) -> Updated:
+        """Both players' terms, whose gradients were added; {} while one waits."""
+        norms = self._gradients.begin()
         if not self.method.generators_first:
-            return self._discriminators_first(batch, window, step=step)
+            return *self._discriminators_first(batch, window, step=step), norms
         state = self.method.forward_pass(batch)
         g_terms = self._train_generators(state, window, step=step)
         d_terms = self._train_discriminators(state, window, step=step)
-        return _detached({**g_terms, **d_terms}), state
+        return _detached({**g_terms, **d_terms}), state, norms
 
     def _discriminators_first(self, batch: Batch, window: int, *, step: bool) -> tuple[dict[str, Tensor], Any]:
         with torch.set_grad_enabled(step):  # before D's step nothing is differentiated but D
@@ -164,35 +172,44 @@ class Translation(CountedModule):
         # weights as they were cast before it
         _require_grad(discriminators, False)
         terms = self.method.generator_terms(state)
-        self._descend(terms, self._optimizers()[0], window, step=step)
+        self._descend(terms, self._optimizers()[0], window, GENERATORS, step=step)
         _require_grad(discriminators, True)
         return terms
 
     def _train_discriminators(self, state: Any, window: int, *, step: bool) -> dict[str, Tensor]:
         terms = self.method.discriminator_terms(state)
-        self._descend(terms, self._optimizers()[1], window, step=step)
+        self._descend(terms, self._optimizers()[1], window, DISCRIMINATORS, step=step)
         return terms
 
-    def _descend(self, terms: dict[str, Tensor], optimizer: LightningOptimizer, window: int, *, step: bool) -> None:
+    def _descend(
+        self, terms: dict[str, Tensor], optimizer: LightningOptimizer, window: int, parts: Iterable[str], *, step: bool
+    ) -> None:
         # autocast would take the products of the heads' gradients, whose forward is in fp32, in half precision
         with torch.autocast(self.device.type, enabled=False):
             self.manual_backward(torch.stack(list(terms.values())).sum() / window)
         if step:
+            self._gradients.take(parts)
             optimizer.step()
             optimizer.zero_grad()
+
+    def _logs(self, batches: int) -> bool:
+        return batches % log_interval(self.trainer) == 0
 
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers = self.optimizers()
         assert isinstance(optimizers, list)
         return optimizers
 
-    def _log_terms(self, terms: dict[str, Tensor], places: Places) -> None:
+    def _log_terms(self, terms: dict[str, Tensor], norms: dict[str, Tensor], places: Places) -> None:
         means = self._log_mean({f"train/{name}": term for name, term in terms.items()})
         # the means are those of all ranks, so all of them stop at the same batch
-        interval = log_interval(self.trainer)
-        self.finite.watch({name: means[f"train/{name}"] for name in terms}, self.batches, interval)
-        if self.batches % interval:
+        watched = {name: means[f"train/{name}"] for name in terms}
+        self.finite.watch(watched, self.batches, log_interval(self.trainer))
+        if not self._logs(self.batches):
             return
+        self.log("optimizer/rate", torch.as_tensor(self._optimizers()[0].param_groups[0]["lr"]))  # of both players
+        if norms:
+            self._log_mean({f"gradient/{part}": norm for part, norm in norms.items()})
         for tap, (places_BN, grid) in places.items():
             share = torch.as_tensor(places_BN.shape[1] / (grid[0] * grid[1]), device=places_BN.device)
             cover, distance = coverage(places_BN, grid), mean_distance(places_BN, grid)

@@ -33,16 +33,20 @@ class Scale:
         if self.size is not None and not SMALLEST <= self.size <= LARGEST:
             raise UserError(f"size must lie in [{SMALLEST}, {LARGEST}], got {self.size}")
 
+    def is_far(self, height: int) -> bool:
+        """Whether a frame of that height is far from what the translator has learnt, and is not brought nearer."""
+        if self.trained is None or self.size is not None:
+            return False
+        return not self.trained / FAR <= height <= self.trained * FAR
+
     def look(self, path: Path, height: int) -> None:
-        """Say in one line, once, that a frame is far from what the translator has learnt, unless `size` was chosen.
+        """Say in one line, once, that a frame is far.
 
         Args:
             path: of the frame, or of its film.
             height: of the frame in pixels.
         """
-        if self._said or self.trained is None or self.size is not None:
-            return
-        if self.trained / FAR <= height <= self.trained * FAR:
+        if self._said or not self.is_far(height):
             return
         self._said = True
         tqdm.write(  # above a progress bar and not into it

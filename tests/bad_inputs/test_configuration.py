@@ -287,7 +287,7 @@ BEFORE_IMPORTS = [
     ("segment", "labels=cityscape", r"^labels must be one of .* did you mean cityscapes\?$"),
     ("segment", "trainer=gpu train=a test=b", r"^trainer=gpu: sets generator, which src\.segment has not; choose"),
     ("evaluate", "fakes=here", r"^fakes: there is no such setting; did you mean fake\?$"),
-    ("explain", "", r"^run and input and output have no default; give them: run=\.\.\. input=\.\.\. output=\.\.\.$"),
+    ("explain", "", r"^input and output have no default; give them: input=\.\.\. output=\.\.\.$"),
     ("translate", "--run outputs/one output=o", r"^--run outputs/one: .*; did you mean run=outputs/one\?$"),
     ("translate", "input=in/[ab]*.png", r"""^input=in/\[ab\]\*\.png: .*; did you mean 'input="in/\[ab\]\*\.png"'\?$"""),
     (

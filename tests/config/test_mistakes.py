@@ -48,7 +48,7 @@ def test_a_command_that_is_given_nothing_says_all_that_it_needs(name: str):
         "content": 2,
         "publish": 2,
         "study": 1,
-        "explain": 3,
+        "explain": 2,
         "segment": 2,
         "translate": 1,
         "export": 3,

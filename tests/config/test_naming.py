@@ -64,6 +64,7 @@ def test_a_resumed_run_keeps_its_folder():
         ("src.methods.cut.CUT", "src.networks.attention.none.NoAttention", "cut"),
         ("src.methods.cyclegan.CycleGAN", "src.networks.attention.triplet.TripletAttention", "cyclegan"),
         ("fastcut", "none", "fastcut"),
+        ("monce", "triplet", "monce_triplet"),
         ("fastcut", "bam", "fastcut_bam"),
     ],
 )

@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from filelock import FileLock
 from PIL import Image
 
+from src.data.streets import frames as frames_module
 from src.data.streets import write
 from src.data.streets.camera import CAMERA
 from src.data.streets.classes import COLOURS, SKY, VEGETATION, palette
@@ -24,7 +28,7 @@ from src.data.streets.view import HEIGHT, WIDTH
 from src.system.errors import UserError
 from tests.conftest import CONF
 
-FEW = list(write._jobs(2, {("train", "altenbruck"): 2, ("val", "lindenau"): 1}))
+FEW = list(write.all_frames(2, {("train", "altenbruck"): 2, ("val", "lindenau"): 1}))
 STATISTICS_FRAMES = 40
 
 Frames = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]
@@ -34,7 +38,7 @@ Frames = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with two game frames, two to train on and one to validate."""
     root = tmp_path_factory.mktemp("streets") / "streets"
-    write._write(root, FEW)
+    write.write_frames(root, FEW)
     return root
 
 
@@ -45,7 +49,7 @@ def frames() -> dict[str, Frames]:
 
 
 def test_frames_are_equal_in_any_order(tmp_path: Path, few: Path) -> None:
-    write._write(tmp_path / "again", FEW[::-1])
+    write.write_frames(tmp_path / "again", FEW[::-1])
     assert write.streets_digest(tmp_path / "again") == write.streets_digest(few)
 
 
@@ -96,41 +100,104 @@ def test_marker_tells_version_frames_and_digest(few: Path) -> None:
 
 
 def test_the_whole_set_has_its_counts() -> None:
-    jobs = list(write._jobs(write.GAME_FRAMES, write.CITY_FRAMES))
+    jobs = list(write.all_frames(write.GAME_FRAMES, write.CITY_FRAMES))
     names = [name for _, _, files in jobs for name in files.values()]
     assert len(names) == len(set(names)) == 500 * 2 + 500 * 3
     assert sum("leftImg8bit/val/" in name for name in names) == 100
 
 
-def test_an_error_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(domain: Domain, index: int) -> None:
+def test_an_error_leaves_no_root_and_the_next_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, rendered = tmp_path / "streets", []
+
+    def fail(domain: Domain, index: int) -> object:
         if domain is CAMERA:
             raise RuntimeError("stop")
-        return render(domain, index)  # type: ignore[return-value]
-
-    monkeypatch.setattr(write, "render", fail)
-    with pytest.raises(RuntimeError, match="stop"):
-        write._write(tmp_path / "streets", FEW)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_faster_process_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = tmp_path / "streets"
-
-    def overtaken(domain: Domain, index: int) -> object:
-        if not root.exists():
-            root.mkdir()
-            (root / "streets.json").write_text(json.dumps({"version": write.VERSION}))
         return render(domain, index)
 
-    monkeypatch.setattr(write, "render", overtaken)
-    write._write(root, FEW[:1])
+    def count(domain: Domain, index: int) -> object:
+        rendered.append((domain.name, index))
+        return render(domain, index)
+
+    monkeypatch.setattr(frames_module, "render", fail)
+    with pytest.raises(RuntimeError, match="stop"):
+        write.write_frames(root, FEW)
+    assert not root.exists()
+    scratch = tmp_path / ".streets-1.part"
+    (scratch / "playing_for_data/images/.00002.png.part").write_bytes(b"killed while writing")
+    torn = scratch / "playing_for_data/labels/00001.png"
+    torn.write_bytes(torn.read_bytes()[:-5])
+    monkeypatch.setattr(frames_module, "render", count)
+    write.write_frames(root, FEW)
+    assert rendered == [("playing_for_data", 0), *(("cityscapes", index) for index in range(3))]
+    assert [path.name for path in tmp_path.iterdir()] == ["streets"]
+
+
+def test_a_set_that_was_gone_on_with_equals_one_drawn_at_once(
+    tmp_path: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "streets_digest", None)
+    with pytest.raises(TypeError):
+        write.write_frames(tmp_path / "streets", FEW[:3])  # drawn, and then stopped
+    monkeypatch.undo()
+    write.write_frames(tmp_path / "streets", FEW)
+    assert write.streets_digest(tmp_path / "streets") == write.streets_digest(few)
+
+
+def test_processes_draw_the_same_bytes(tmp_path: Path, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "LEAST", 1)
+    monkeypatch.setattr(write, "_cores", lambda: 2)
+    monkeypatch.setattr(write, "draw", None)  # not in this process
+    write.write_frames(tmp_path / "streets", FEW)
+    assert write.streets_digest(tmp_path / "streets") == write.streets_digest(few)
+
+
+def test_what_cannot_be_written_by_a_process_is_said_as_by_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "LEAST", 1)
+    monkeypatch.setattr(write, "_cores", lambda: 2)
+    (tmp_path / ".streets-1.part").mkdir()
+    (tmp_path / ".streets-1.part/cityscapes").write_text("a file where a folder should be")
+    with pytest.raises(NotADirectoryError) as raised:
+        write.write_frames(tmp_path / "streets", FEW)
+    assert str(raised.value.filename).startswith(str(tmp_path / ".streets-1.part/cityscapes"))
+    assert not (tmp_path / "streets").exists()
+
+
+def test_the_death_of_a_process_that_draws_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "LEAST", 1)
+    monkeypatch.setattr(write, "_cores", lambda: 2)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(UserError, match=r"has died \(exit code 1\).*the same command goes on$"):
+        write.write_frames(tmp_path / "streets", FEW)
+
+
+def test_a_faster_process_is_waited_for_and_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "streets"
+    has_it = Event()
+
+    def other() -> None:
+        with FileLock(tmp_path / ".streets.lock"):
+            has_it.set()
+            time.sleep(2)
+            root.mkdir()
+            (root / "streets.json").write_text(json.dumps({"version": write.VERSION}))
+
+    monkeypatch.setattr(frames_module, "render", None)
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(other)
+        has_it.wait()
+        write.write_frames(root, FEW[:1])
+        done.result()
+    assert capsys.readouterr().err == f"{root}: another process draws the streets there; waiting for it\n"
     assert [path.name for path in tmp_path.iterdir()] == ["streets"]
     assert [path.name for path in root.iterdir()] == ["streets.json"]
 
 
 def test_a_complete_root_is_left_alone(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "render", None)
+    monkeypatch.setattr(frames_module, "render", None)
     before = (few / "streets.json").stat().st_mtime_ns
     write.write_streets(few)
     assert (few / "streets.json").stat().st_mtime_ns == before
@@ -185,7 +252,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
-def test_a_stop_while_the_streets_are_drawn_leaves_nothing(number: signal.Signals, tmp_path: Path):
+def test_a_stop_while_the_streets_are_drawn_ends_all_processes_and_leaves_whole_frames(
+    number: signal.Signals, tmp_path: Path
+):
     """As a terminal sends it: Ctrl-C to all processes of the group."""
     script = tmp_path / "drawing.py"
     script.write_text(DRAWING)
@@ -196,7 +265,7 @@ def test_a_stop_while_the_streets_are_drawn_leaves_nothing(number: signal.Signal
         start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not list(folder.glob(".streets-*/**/*.png")):
+    while not list(folder.glob(".streets-*/playing_for_data/labels/0*.png")):
         assert time.monotonic() < deadline
         assert drawing.poll() is None, drawing.communicate()[1]
         time.sleep(0.05)
@@ -206,4 +275,10 @@ def test_a_stop_while_the_streets_are_drawn_leaves_nothing(number: signal.Signal
     assert time.monotonic() - begun < 30  # a second on an idle machine; the whole set takes minutes
     assert drawing.returncode == 128 + number
     assert [line for line in re.split(r"[\r\n]+", said) if line.strip() and "frame" not in line] == ["stopped"]
-    assert list(folder.iterdir()) == []
+    kept = sorted(folder.rglob("*.png"))
+    time.sleep(1)
+    assert sorted(folder.rglob("*.png")) == kept  # nobody goes on
+    assert not (folder / "streets").exists()
+    for path in kept:
+        with Image.open(path) as image:
+            image.load()

@@ -124,7 +124,7 @@ def test_a_long_list_is_cut_in_the_line_and_whole_in_the_file(
 
 def test_a_run_keeps_the_list_and_the_count(tmp_path: Path):
     root = tmp_path / "streets"
-    write._write(root, list(write._jobs(30, {("train", "altenbruck"): 2, ("val", "lindenau"): 2})))
+    write.write_frames(root, list(write.all_frames(30, {("train", "altenbruck"): 2, ("val", "lindenau"): 2})))
     bad = root / "playing_for_data/labels/00004.png"
     bad.write_bytes(bad.read_bytes()[:-9])
     folder = tmp_path / "run"

@@ -64,7 +64,7 @@ def test_a_window_is_its_joint_batch_for_both_players(choice: str, monkeypatch: 
 
 def test_a_window_that_waits_keeps_no_graph(monkeypatch: pytest.MonkeyPatch):
     module = shell(monkeypatch, "attention=none", rate=0.1, accumulate=2)
-    terms, state = module._update(batch(1), 2, step=False)
+    terms, state, _ = module._update(batch(1), 2, step=False)
     assert terms == {}
     assert not state.outputs.requires_grad
     assert all(parameter.grad is None for parameter in module.method.generator_parameters())
@@ -85,3 +85,28 @@ def test_gradients_are_taken_out_of_autocast(monkeypatch: pytest.MonkeyPatch):
     expected = torch.cat([p.grad.flatten() for p in method.generator_parameters()])
     # D's terms come first there, which change nothing at a rate of 0
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("choice", ["attention=triplet", "method=cyclegan"])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_norms_are_of_the_gradients_that_were_stepped_along(
+    choice: str, accumulate: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Of D and of all that G's optimiser has, by part; against what the optimisers were given."""
+    module = shell(monkeypatch, choice, rate=0.01, accumulate=accumulate)
+    module._gradients.wanted = True
+    data = batch(accumulate, height=64, width=64)
+    for index in range(accumulate):
+        norms = module._update(part(data, index), accumulate, step=index == accumulate - 1)[2]
+        assert bool(norms) is (index == accumulate - 1)
+    generators, discriminators = module._optimizers()
+    parts = {"G", "D"} if "cyclegan" in choice else {"G", "D", "heads", "attention"}
+    assert set(norms) == parts
+    torch.testing.assert_close(norms["D"], discriminators.taken.norm())
+    rest = torch.stack([norm for name, norm in norms.items() if name != "D"])
+    torch.testing.assert_close(rest.norm(), generators.taken.norm())
+    assert all(float(norm) > 0 for norm in norms.values())
+
+
+def test_norms_that_are_not_wanted_are_not_computed(monkeypatch: pytest.MonkeyPatch):
+    assert shell(monkeypatch, "attention=triplet", rate=0.01)._update(batch(1))[2] == {}

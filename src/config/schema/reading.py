@@ -34,14 +34,16 @@ class ExplainConfig:
     """Root of conf/explain.yaml.
 
     Attributes:
-        run: folder of a trained run, or of a sweep, whose rows are shown side by side, or an address on the Hub.
+        run: folder of a trained run, or its address on the Hub, or of a sweep, whose rows stand side by side; or else:
+        weights: a file of src.export, or its address, or a generator of the released CUT or CycleGAN code.
         input: an image, or a folder of images at any depth.
         output: folder for the pictures, a PNG an image.
         average: show the output of the averaged weights; false takes the last step's.
         accelerator: cpu, cuda, mps, or auto.
     """
 
-    run: str = MISSING
+    run: str | None = None
+    weights: str | None = None
     input: str = MISSING
     output: str = MISSING
     average: bool = True
@@ -207,3 +209,32 @@ class DashboardConfig:
     entity: str = MISSING
     project: str = MISSING
     scores: list[str] = MISSING
+
+
+@dataclass
+class DemoConfig:
+    """Root of conf/demo.yaml.
+
+    Attributes:
+        run: folder of a trained run, or its address on the Hub; or else:
+        weights: a file that src.translate reads; with neither, the page offers the shipped weights alone.
+        host: address that the page answers at.
+        port: likewise.
+        accelerator: cpu, cuda, mps, or auto.
+        memory_limit: GiB the computation of a frame may take; above it, frames are worked on in strips.
+        megapixels: an image, or a video's frame, may have.
+        megabytes: an upload may have.
+        seconds: a video may last.
+        waiting: visitors that may wait for their turn.
+    """
+
+    run: str | None = None
+    weights: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 7860
+    accelerator: str = "auto"
+    memory_limit: float = 4.0
+    megapixels: float = 16.0
+    megabytes: float = 64.0
+    seconds: float = 10.0
+    waiting: int = 8

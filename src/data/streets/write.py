@@ -1,29 +1,33 @@
-"""Writes the streets as Playing for Data (Richter et al. 2016) and Cityscapes (Cordts et al. 2016) are."""
+"""Writes the streets as Playing for Data (Richter et al. 2016) and Cityscapes (Cordts et al. 2016) are.
+
+All frames of a set are drawn before any is read: a training needs the sizes of all files and the colours of half of
+them before its first step, and a default one comes to read every frame, in training or as validation. So the set is
+drawn fast, on every core, and what a stop has left is gone on from: frames lie in a hidden folder beside the root,
+which becomes the root once all of them stand. A frame is a function of its number, so it does not matter which process
+draws it, and when. One process draws at a time; others that want the same root, as the ranks of a run do, wait and find
+it complete.
+"""
 
 import hashlib
 import json
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from functools import partial
-from multiprocessing import active_children, get_context
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image
+from filelock import FileLock, Timeout
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
-from src.data.streets.camera import CAMERA
-from src.data.streets.classes import palette
-from src.data.streets.game import GAME
-from src.data.streets.look import Domain, Pixels
-from src.data.streets.render import render
+from src.data.streets import frames
+from src.data.streets.frames import UNFINISHED, Frame, all_frames, draw, is_drawn
 from src.system.errors import UserError
 from src.system.files import sha256
+from src.system.ranks import say
 
 VERSION = "1"
 MARKER = "streets.json"
@@ -34,19 +38,37 @@ CITY_FRAMES: dict[tuple[str, str], int] = {
     ("train", "seehausen"): 120,
     ("val", "lindenau"): 100,
 }
-COMPRESSION = 3  # zlib level: 3 % larger than 6 and twice as fast; part of the bytes, so part of the version
-
-Job = tuple[Domain, int, dict[str, str]]
+LEAST = 50
+"""Frames that pay for starting a process."""
 
 
 def write_streets(root: Path) -> None:
     """Write the whole set under a root that does not exist yet, or do nothing where it is complete.
 
-    The folder appears at once and complete, or not at all; of two processes, one's work is kept.
+    The folder appears at once and complete, or not at all; see the module about what is kept of a set that is not.
 
     Raises UserError if the root holds something else.
     """
-    _write(root, list(_jobs(GAME_FRAMES, CITY_FRAMES)))
+    write_frames(root, list(all_frames(GAME_FRAMES, CITY_FRAMES)))
+
+
+def write_frames(root: Path, wanted: Sequence[Frame]) -> None:
+    """Write a set of these frames, as `write_streets` does the whole one."""
+    if _is_complete(root):
+        return
+    root.parent.mkdir(parents=True, exist_ok=True)
+    lock = root.parent / f".{root.name}.lock"
+    with _held(lock, root):
+        if not _is_complete(root):  # another process may have been first
+            scratch = root.parent / f".{root.name}-{VERSION}{UNFINISHED}"
+            scratch.mkdir(exist_ok=True)
+            _draw_all(scratch, [frame for frame in wanted if not is_drawn(scratch, frame)], len(wanted))
+            for torn in scratch.rglob(f".*{UNFINISHED}"):
+                torn.unlink()
+            marker = {"version": VERSION, "frames": len(wanted), "digest": streets_digest(scratch)}
+            (scratch / MARKER).write_text(json.dumps(marker, indent=2) + "\n")
+            scratch.replace(root)
+        lock.unlink(missing_ok=True)  # who waits for it, or makes another, finds a complete root
 
 
 def streets_digest(root: Path) -> str:
@@ -57,87 +79,6 @@ def streets_digest(root: Path) -> str:
         if name != MARKER:
             digest.update(f"{name}\n{sha256(files[name])}\n".encode())
     return digest.hexdigest()
-
-
-def _jobs(game_frames: int, city_frames: dict[tuple[str, str], int]) -> Iterator[Job]:
-    """Every frame: its domain, its index there, and the file name of each of its pictures by kind."""
-    for index in range(game_frames):
-        name = f"{index + 1:05d}.png"
-        folder = GAME.name
-        yield GAME, index, {"rgb": f"{folder}/images/{name}", "palette": f"{folder}/labels/{name}"}
-    index = 0
-    for (split, city), frames in city_frames.items():
-        for k in range(frames):
-            stem = f"{split}/{city}/{city}_{k:06d}_000019"
-            names = {
-                "rgb": f"{CAMERA.name}/leftImg8bit/{stem}_leftImg8bit.png",
-                "ids": f"{CAMERA.name}/gtFine/{stem}_gtFine_labelIds.png",
-                "colour": f"{CAMERA.name}/gtFine/{stem}_gtFine_color.png",
-            }
-            yield CAMERA, index, names
-            index += 1
-
-
-def _write(root: Path, jobs: list[Job]) -> None:
-    """Render the jobs into a sibling folder, then rename it to the root."""
-    if _is_complete(root):
-        return
-    root.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    try:
-        _render_all(scratch, jobs)
-        marker = {"version": VERSION, "frames": len(jobs), "digest": streets_digest(scratch)}
-        (scratch / MARKER).write_text(json.dumps(marker, indent=2) + "\n")
-        scratch.chmod(0o755)  # mkdtemp gives 0o700
-        try:
-            os.replace(scratch, root)
-        except OSError:
-            # another process was faster; its bytes are ours
-            if not _is_complete(root):
-                raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _render_all(folder: Path, jobs: list[Job]) -> None:
-    """In as many processes as there are cores, where the set is large enough to pay for starting them."""
-    processes = min(os.cpu_count() or 1, len(jobs) // 100)
-    with tqdm(total=len(jobs), desc="writing the streets", unit="frame", leave=False) as bar:
-        if processes < 2:
-            for job in jobs:
-                _render_one(folder, job)
-                bar.update()
-            return
-        # spawned, not forked: this process may already run torch's threads
-        others = set(active_children())
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            try:
-                with _left_to_the_parent(signal.SIGINT):
-                    done = pool.map(partial(_render_one, folder), jobs, chunksize=8)
-                for _ in done:
-                    bar.update()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for worker in set(active_children()) - others:
-                    worker.terminate()
-                raise
-
-
-@contextmanager
-def _left_to_the_parent(number: signal.Signals) -> Iterator[None]:
-    """Processes that are started inside never see the signal, which a terminal sends to all; this one does, later."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _render_one(folder: Path, job: Job) -> None:
-    domain, index, names = job
-    rgb, labels = render(domain, index)
-    for kind, name in names.items():
-        _save(folder / name, kind, rgb, labels)
 
 
 def _is_complete(root: Path) -> bool:
@@ -154,15 +95,102 @@ def _is_complete(root: Path) -> bool:
     return True
 
 
-def _save(path: Path, kind: str, rgb: Pixels, labels: Pixels) -> None:
-    """Write one picture of a frame: its RGB, or its labels as palette, ids or colours."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "rgb":
-        image = Image.fromarray(rgb)
-    elif kind == "colour":
-        image = Image.fromarray(np.array(palette(), np.uint8).reshape(256, 3)[labels])
-    else:
-        image = Image.fromarray(labels)
-        if kind == "palette":
-            image.putpalette(palette())  # turns grey into mode P
-    image.save(path, compress_level=COMPRESSION)
+@contextmanager
+def _held(path: Path, root: Path) -> Iterator[None]:
+    """The lock of those that draw a root; a line on stderr says that another process has it."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        say(f"{root}: another process draws the streets there; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _draw_all(folder: Path, missing: Sequence[Frame], total: int) -> None:
+    """In as many processes as there are cores, where there are frames enough to pay for starting them."""
+    processes = min(_cores(), len(missing) // LEAST)
+    with tqdm(total=total, initial=total - len(missing), desc="drawing the streets", unit="frame", leave=False) as bar:
+        if processes < 2:
+            for frame in missing:
+                draw(folder, frame)
+                bar.update()
+            return
+        left = iter(missing)
+        with _programs(folder, processes) as programs, ThreadPoolExecutor(processes) as pool, _ended(programs):
+            for done in as_completed([pool.submit(_ask, program, left, bar) for program in programs]):
+                done.result()
+
+
+def _ask(program: "subprocess.Popen[bytes]", left: Iterator[Frame], bar: "tqdm[Any]") -> None:
+    """Have a program draw frames as long as there are any.
+
+    Args:
+        program: that draws.
+        left: the frames, of which the threads of other programs take theirs.
+        bar: counts them.
+    """
+    assert program.stdin is not None
+    assert program.stdout is not None
+    for frame in left:
+        try:
+            program.stdin.write(json.dumps(frame).encode() + b"\n")
+            answer = program.stdout.readline()
+        except OSError:
+            answer = b""
+        if not answer:
+            raise UserError(
+                f"data.root: a process that draws the streets has died (exit code {program.wait()}), of too little "
+                "memory perhaps; the same command goes on"
+            )
+        if (failure := json.loads(answer)) is not None:
+            raise OSError(*failure)
+        bar.update()
+
+
+@contextmanager
+def _programs(folder: Path, count: int) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Programs that draw into a folder; none is left running."""
+    source = str(Path(frames.__file__).parents[3])
+    paths = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
+    with ExitStack() as stack:
+        environment = {**os.environ, "PYTHONPATH": paths}
+        with _left_to_this_process(signal.SIGINT):
+            programs = [
+                stack.enter_context(
+                    subprocess.Popen(
+                        [sys.executable, "-m", frames.__name__, str(folder.absolute())],
+                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment,
+                    )
+                )
+                for _ in range(count)
+            ]  # fmt: skip
+        yield programs
+
+
+@contextmanager
+def _ended(programs: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    """After the block, whatever ended it: a frame that is being drawn is dropped."""
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+
+
+@contextmanager
+def _left_to_this_process(number: signal.Signals) -> Iterator[None]:
+    """Processes that are started inside never see the signal, which a terminal sends to all; this one does, later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,6 +14,9 @@ MOST = 24
 """Charts of a group; a log that names more is no run's."""
 _ASIDE = ("train/data_wait",)  # a time, no term
 SCORES = "Scores by epoch"
+GRADIENTS = (
+    "Euclidean norm of what each part was stepped by, and the rate of the optimiser: as logged, mean over epochs."
+)
 SPREAD = (
     "Coverage: share of the cells of an 8 x 8 partition of the map that hold a chosen place, on the images trained on. "
     "Reached: share of the map's places chosen at least once so far, on four validation frames."
@@ -53,6 +56,7 @@ def curves(rows: Sequence[Row], scores: Sequence[str]) -> tuple[list[Group], lis
     for heading, about, titles, ends in (
         (SCORES, "Of the averaged generator on the validation frames.", _scores(names, scores), None),
         ("Terms of the objective", "As logged in training, mean over each epoch.", _terms(names), None),
+        ("Gradients", GRADIENTS, _gradients(names), None),
         ("How the chosen places spread", SPREAD, _spread(names), (0.0, 1.0)),
     ):
         charts = []
@@ -75,6 +79,11 @@ def _scores(names: Sequence[str], order: Sequence[str]) -> dict[str, str]:
 
 def _terms(names: Sequence[str]) -> dict[str, str]:
     return {name: name.removeprefix("train/") for name in names if name.startswith("train/") and name not in _ASIDE}
+
+
+def _gradients(names: Sequence[str]) -> dict[str, str]:
+    parts = {name: name.removeprefix("gradient/") for name in names if name.startswith("gradient/")}
+    return {**parts, "optimizer/rate": "rate"} if parts else {}
 
 
 def _spread(names: Sequence[str]) -> dict[str, str]:

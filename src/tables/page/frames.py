@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from src.data import images
 from src.data.images import Pixels, find_images, read_image
 from src.data.transforms import resize
 from src.data.unpaired import spaced
 from src.runs.folder import IMAGES
 from src.system.errors import UserError
+from src.system.files import write
 from src.tables.table.collect import ScoredRun
 
 P = TypeVar("P")
 FRAMES = 4
 TRANSLATED = Path(IMAGES) / "translated"
+KEPT = "frames"
+"""In the folder of a kept run: what a comparison shows of it, in `source` and `output`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ def frames(rows: Mapping[str, ScoredRun]) -> tuple[list[ComparedFrame[Pixels]], 
     missing = [f"No translated frames are kept of {', '.join(lacking)}."] if lacking else []
     kept = {label: files for label, files in translated.items() if files}
     folders = {folder for label in kept if (folder := source_folder(rows[label].config)) is not None}
-    sources = {folder: _listed(folder) for folder in sorted(folders)}
+    of_kept = [rows[label].folder / KEPT / "source" for label in kept]
+    sources = {folder: _listed(folder) for folder in [*of_kept, *sorted(folders)]}
     if not kept:
         return [], missing
     common = sorted(set.intersection(*(set(files) for files in kept.values())))
@@ -57,6 +62,21 @@ def frames(rows: Mapping[str, ScoredRun]) -> tuple[list[ComparedFrame[Pixels]], 
     if unsourced:
         missing.append(f"The source is not where the runs' configuration says, or unreadable: {', '.join(unsourced)}.")
     return found, missing
+
+
+def keep(run: ScoredRun, folder: Path) -> None:
+    """Write those frames that a comparison takes of a run, source and output, as JPEGs of a few kilobytes.
+
+    Args:
+        run: with its translated frames.
+        folder: for what is kept of it.
+    """
+    found, _ = frames({"": run})
+    for frame in found:
+        for kind, pixels in (("source", frame.source), ("output", frame.outputs[""])):
+            path = folder / KEPT / kind / f"{frame.name}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path, images.encoded(pixels, ".jpg"))
 
 
 def source_of(name: str, files: Sequence[Path]) -> Path | None:
@@ -97,5 +117,7 @@ def _listed(folder: Path) -> Sequence[Path]:
 
 
 def _translated(run: ScoredRun) -> dict[str, Path]:
-    folder = run.folder / TRANSLATED
+    folder = next((run.folder / one for one in (TRANSLATED, Path(KEPT, "output")) if (run.folder / one).is_dir()), None)
+    if folder is None:
+        return {}
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in _listed(folder)}

@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +22,8 @@ from src.tables.table.rows import BASE
 from src.tables.table.table import REFERENCES, Table
 
 HERE = Path(__file__).resolve().parent
+WIDTH = 1080
+"""CSS pixels of what stands on the page, where the window has them."""
 
 
 def render(table: Table, collection: Collection) -> bytes:
@@ -39,6 +41,7 @@ def render(table: Table, collection: Collection) -> bytes:
     groups, no_curves = curves(table.rows, [column.key for column in table.columns])
     lines, unknown = commands(collection.finished)
     style, script = ((HERE / name).read_text() for name in ("page.css", "page.js"))
+    style += f".panel.alike {{ height: {_height(panels.values())}px; }}\n"
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -92,6 +95,11 @@ def _pictures(
             continue
     lacking = [label for label in rows if label not in found]
     return found, [f"No {what} is kept of {', '.join(lacking)}."] if lacking else []
+
+
+def _height(panels: Iterable[Pixels]) -> int:
+    """Of all panels, in CSS pixels: that at which the widest takes the page's width."""
+    return min((round(WIDTH * one.shape[0] / one.shape[1]) for one in panels), default=0)
 
 
 def _panel(run: ScoredRun) -> Path:

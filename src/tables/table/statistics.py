@@ -76,3 +76,23 @@ def holm(p: Sequence[float]) -> list[float]:
         running = max(running, min(1.0, (len(p) - rank) * p[index]))
         adjusted[index] = running
     return adjusted
+
+
+def power(effect: float, n: int, alpha: float = 1 - CONFIDENCE) -> float:
+    """Chance that the two-sided paired t-test of n pairs finds a difference of `effect` standard deviations.
+
+    The deviation is that of the differences. By the noncentral t distribution (Cohen 1988, ch. 2).
+    """
+    freedom, shift = n - 1, abs(effect) * math.sqrt(n)
+    critical = stats.t.ppf(1 - alpha / 2, freedom)
+    return float(stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift))
+
+
+def pairs_needed(effect: float, wanted: float = 0.8, most: int = 1000) -> int | None:
+    """The fewest pairs, two at least, that give the paired t-test such a power; None where `most` do not.
+
+    Examples:
+        >>> pairs_needed(0.8), pairs_needed(0.5)
+        (15, 34)
+    """
+    return next((n for n in range(2, most + 1) if power(effect, n) >= wanted), None)

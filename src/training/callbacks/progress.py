@@ -1,6 +1,7 @@
-"""One progress bar for the whole run, on stderr: the terms of the objective and images a second."""
+"""One progress bar for the whole run, on stderr: the terms of the objective, images a second, the time that is left."""
 
 import sys
+import time
 from typing import Any
 
 from lightning import LightningModule, Trainer
@@ -8,14 +9,23 @@ from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
 from src.data.position import batches
+from src.system.estimate import in_words
 from src.system.unpromised import log_interval
+
+FIRST, TIMED = 5, 10
+"""Batches that are slower than those to come, and batches that an estimate is made of, or of PATIENCE seconds."""
+PATIENCE = 20.0
 
 
 class Progress(Callback):
-    """Counts batches over all epochs; reads the terms from the device only as often as they are logged."""
+    """Counts batches over all epochs; reads the terms from the device only as often as they are logged.
+
+    Where stderr is no terminal, whose bar says how much time is left, a line says it once, after the first batches.
+    """
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
+        self._done, self._mark, self._told = 0, 0.0, False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start where a resumed run stands."""
@@ -44,6 +54,23 @@ class Progress(Callback):
             rate = (self._bar.format_dict["rate"] or 0) * len(next(iter(batch.values()))) * trainer.world_size
             self._bar.set_postfix({"epoch": trainer.current_epoch, **terms, "images/s": f"{rate:.1f}"}, refresh=False)
         self._bar.update(1)
+        if trainer.is_global_zero and not sys.stderr.isatty():
+            self._estimate(self._bar)
+
+    def _estimate(self, bar: "tqdm[Any]") -> None:
+        """Say once how long the rest will take."""
+        self._done += 1
+        if self._done == FIRST:
+            self._mark = time.monotonic()
+        timed, seconds = self._done - FIRST, time.monotonic() - self._mark
+        if self._told or timed < 1 or (timed < TIMED and seconds < PATIENCE):
+            return
+        self._told = True
+        assert bar.total is not None
+        each, left = seconds / timed, int(bar.total) - int(bar.n)
+        if left:
+            rest = f"{in_words(each * left)} for the {left} that are left, then the scores"
+            bar.write(f"training: {each:.2g} s a batch; {rest}", file=sys.stderr)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""

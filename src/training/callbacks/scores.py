@@ -5,6 +5,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from src.training.callbacks.curve import Curve
 from src.training.translation import Translation
 from src.training.validation import Validation
 
@@ -16,11 +17,12 @@ class EpochScores(Callback):
 
     Args:
         validation: frames and scores.
+        curve: keeps them beside what training took.
         every_n_epochs: how often.
     """
 
-    def __init__(self, validation: Validation, *, every_n_epochs: int) -> None:
-        self.validation = validation
+    def __init__(self, validation: Validation, curve: Curve, *, every_n_epochs: int) -> None:
+        self.validation, self.curve = validation, curve
         self.every_n_epochs = every_n_epochs
         self._epoch, self._scores = 0, dict[str, float]()
 
@@ -32,6 +34,7 @@ class EpochScores(Callback):
         assert isinstance(pl_module, Translation)
         scores = self.validation.score(pl_module.average.network)
         pl_module.log_dict({f"val/{name}": value for name, value in scores.items()}, rank_zero_only=True)
+        self.curve.add(trainer, epoch, scores)
         self._remember(epoch, scores)
 
     def best(self, epoch: int, scores: dict[str, float]) -> dict[str, float]:

@@ -102,6 +102,21 @@ class Film:
         aspect = _fraction(self.video.codec_context.sample_aspect_ratio)
         return None if aspect is None or aspect == 1 else 1 / aspect if self._turned else aspect
 
+    def length(self) -> tuple[int, Fraction]:
+        """How many frames it holds and how many seconds they last, as its packets tell, whatever the header says.
+
+        Nothing is decoded, and nothing can be read after it.
+        """
+        count, times = 0, [Fraction(0)]
+        try:
+            for packet in self._container.demux(self.video):
+                if packet.pts is not None:
+                    count += 1
+                    times += [packet.pts * self.time_base, (packet.pts + (packet.duration or 0)) * self.time_base]
+        except (av.FFmpegError, ValueError) as error:
+            raise self._unreadable(error) from error
+        return count, max(times) - min(times[1:] or times)
+
     def read(self) -> Iterator[Any]:
         """Pictures and packets of sound (av.Packet), in the order of the file."""
         end, last, first = Fraction(0), None, self._container.start_time or 0

@@ -1,36 +1,15 @@
 """The page in a real browser: Chromium, opened from disk, at a desk and on a phone."""
 
 import io
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.tables.page.sweeps import write_sweep, written
+from tests.tables.page.sweeps import picture, write_sweep, written
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed, which .ci/run does", pytrace=False)
-        pytest.skip("Chromium is not installed (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # no sandbox: the page is ours, and as root Chromium has none
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +105,27 @@ def test_a_narrow_page_does_not_scroll_sideways(width: int, browser: Any, page_f
         assert wider == []
         inputs = opened.page.locator(".stage input").first.bounding_box()
         assert inputs["height"] > 40  # room for a finger
+
+
+def test_differences_are_read_on_a_phone_without_scrolling(browser: Any, page_file: Path):
+    with Opened(browser, page_file, PHONE, is_mobile=True, has_touch=True) as opened:
+        table = opened.page.locator("table.tests")
+        assert table.evaluate("one => one.scrollWidth <= one.parentElement.clientWidth")
+        first = table.locator("tbody tr").first
+        assert first.locator("td").first.evaluate("one => getComputedStyle(one, '::before').content") == '"score"'
+        assert [one.is_visible() for one in first.locator("td").all()] == [True] * 8
+        rows = [one.bounding_box()["height"] for one in first.locator("td").all()]
+        assert max(rows) < 60  # two lines of text at most
+
+
+def test_pictures_of_all_panels_are_of_one_size(browser: Any, tmp_path: Path):
+    """The panel of a method without maps is as high as the others, and not as wide."""
+    sweep = write_sweep(tmp_path, variants=("cut", "cyclegan"), seeds=1)
+    picture(sweep / "cyclegan_0/images/epoch_0005.png", 200, 150, 1)
+    with Opened(browser, written(sweep), DESK) as opened:
+        boxes = [one.bounding_box() for one in opened.page.locator("img.alike").all()]
+    assert [round(box["height"]) for box in boxes] == [240, 240]
+    assert [round(box["width"]) for box in boxes] == [1080, 180]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

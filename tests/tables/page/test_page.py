@@ -6,6 +6,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -13,7 +14,7 @@ from src.report import main
 from src.tables import report
 from src.tables.page import pictures
 from src.tables.page.commands import commands
-from src.tables.page.frames import source_folder, source_of
+from src.tables.page.frames import frames, keep, source_folder, source_of
 from src.tables.table.collect import collect
 from tests.tables.page.sweeps import picture, write_sweep, written
 from tests.tables.table.folders import write_run
@@ -96,6 +97,38 @@ def test_nothing_is_fetched_and_only_the_pages_own_script_runs(sweep: Path):
     assert policy.startswith("default-src 'none'; img-src data:;")
     assert "unsafe" not in policy
     assert not [a for _, a in page.tags if any(name.startswith("on") or name == "style" for name in a)]
+
+
+def test_what_is_kept_of_a_run_is_enough_for_its_frames(sweep: Path, tmp_path: Path):
+    """Source and output, of the same few frames, where neither its images nor the data set are."""
+    for run in collect([sweep]).finished:
+        kept = tmp_path / "kept/runs" / run.folder.name
+        kept.mkdir(parents=True)
+        for name in ("config.yaml", "metrics.json"):
+            shutil.copy(run.folder / name, kept)
+        if run.seed == 0:
+            keep(run, kept)
+        config = yaml.safe_load((kept / "config.yaml").read_text())
+        config["data"]["root"] = str(tmp_path / "nowhere")
+        (kept / "config.yaml").write_text(yaml.safe_dump(config))
+    (found, missing), rows = frames_of(tmp_path / "kept"), frames_of(sweep)[0]
+    assert missing == []
+    assert [frame.name for frame in found] == [frame.name for frame in rows]
+    for frame, before in zip(found, rows, strict=True):
+        assert set(frame.outputs) == {"cut", "triplet"}
+        for pixels, original in (
+            (frame.source, before.source),
+            *((frame.outputs[k], before.outputs[k]) for k in before.outputs),
+        ):
+            assert pixels.shape == original.shape
+            assert np.abs(pixels.astype(float) - original).mean() < 4  # a JPEG
+    assert len(read(tmp_path / "kept").all("img", "output")) == 6
+    assert sum(path.stat().st_size for path in (tmp_path / "kept/runs/cut_0/frames").rglob("*.jpg")) < 40_000
+
+
+def frames_of(folder: Path):
+    rows = {run.variant: run for run in reversed(collect([folder]).finished)}
+    return frames(rows)
 
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'{{ 7*7 }}{% raw %}</style></title>&lt;"

@@ -10,7 +10,7 @@ NAMES = SimpleNamespace(scores=SimpleNamespace(names=["kid", "fid"]))
 
 
 def callback() -> EpochScores:
-    return EpochScores(NAMES, every_n_epochs=2)  # type: ignore[arg-type]
+    return EpochScores(NAMES, None, every_n_epochs=2)  # type: ignore[arg-type]
 
 
 def test_the_best_epoch_is_that_of_the_lowest_headline_with_all_its_scores():
