@@ -27,7 +27,7 @@ IMPORTED = (
     *("src.training.run", "src.downstream.study", "src.translation.translate", "src.translation.weights.export"),
     *("src.tables.report", "src.metrics.per_image", "src.data.survey", "lightning.pytorch.strategies"),
 )
-READ_WHILE_IMPORTED = ("HF_", "LD_", "MALLOC_", "MKL_", "MPL", "OMP_", "PYTHON", "TORCH")
+READ_WHILE_IMPORTED = ("HF_", "LD_", "LOCAL_RANK", "MALLOC_", "MKL_", "MPL", "OMP_", "PYTHON", "RANK", "TORCH")
 
 
 class Command:

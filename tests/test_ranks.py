@@ -23,7 +23,7 @@ from src.training import trainer as lightning_trainer
 from src.training.callbacks.checkpoint import Interrupted
 from src.training.run import train
 from tests import fake_slurm, forked, frames, two_ranks
-from tests.conftest import ATTENTIONS, TINY, UNDRAWN, config
+from tests.conftest import ATTENTIONS, CONF, TINY, UNDRAWN, config
 from tests.test_train import DRAWN
 
 # what is trained: one line a variant
@@ -68,11 +68,21 @@ def job(folder: Path, overrides: list[str], *, resume: bool = False, stop: int |
     return {"folder": str(folder), "overrides": overrides, "resume": resume, "stop": stop}
 
 
-def start_two(jobs: list[dict[str, object]], base: Path) -> list[forked.Command]:
+def start_two(jobs: list[dict[str, object]], base: Path) -> list[subprocess.Popen[str]]:
     (base / "jobs.json").write_text(json.dumps(jobs))
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port()), "WORLD_SIZE": "2"}
-    command = ("tests.two_ranks", str(base / "jobs.json"))
-    return [forked.Command(*command, env={**os.environ, **shared, "LOCAL_RANK": str(rank)}) for rank in range(2)]
+    command = [sys.executable, "-m", "tests.two_ranks", str(base / "jobs.json")]
+    return [  # Lightning reads the rank while it is imported
+        subprocess.Popen(
+            command,
+            cwd=CONF.parent,
+            env={**os.environ, **shared, "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
 
 
 def one_process(folder: Path, overrides: list[str], *, stop: int | None = None) -> None:
