@@ -1,8 +1,10 @@
 """What most tests build: a method of a few thousand parameters, straight from conf/."""
 
+import copy
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,29 @@ PLAIN = [
     ),
 ]
 TINY = ["generator.width=4", "discriminator.width=4", "sampler.embedding=16", "selection.patches=8", *PLAIN]
+# to draw the panel takes longer than the steps of an epoch; for runs whose panels no test looks at
+UNDRAWN = "~callbacks.image_grid"
+
+
+# minutes each, begun first, so that all processes of tests end together: a file is one process's
+LONG = (
+    "ranks",
+    "train",
+    "base_install",
+    "endings",
+    "recipe",
+    "wandb_run",
+    "sweeps",
+    "notebooks",
+    "experiments",
+    "evaluate",
+    "study",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    names = [f"test_{name}" for name in LONG]
+    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
 
 
 CHROMIUM = next(
@@ -64,10 +89,20 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 def config(*overrides: str) -> DictConfig:
     """conf/train.yaml with overrides, as the command line would compose it."""
+    return composed("train", *overrides)
+
+
+def composed(name: str, *overrides: str) -> DictConfig:
+    """conf/<name>.yaml likewise; Hydra takes a quarter of a second, and most tests ask for what others asked for."""
+    return copy.deepcopy(_composed(name, *overrides))
+
+
+@lru_cache(maxsize=1024)
+def _composed(name: str, *overrides: str) -> DictConfig:
     schema.register()
     naming.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", list(overrides))
+        return compose(name, list(overrides))
 
 
 def cut(*overrides: str, seed: int = 0) -> CUT:

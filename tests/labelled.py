@@ -4,18 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from PIL import Image
 
-from src.config import naming, schema
 from src.config.build import build_method
 from src.data.streets import write
 from src.runs.folder import save_config
 from src.runs.results import save_metrics
 from src.runs.weights import save_weights
 from src.training.average import WeightAverage
-from tests.conftest import CONF, TINY, config
+from tests.conftest import TINY, config
+from tests.conftest import composed as composed
 
 SMALL = [
     "segmenter.encoder=tu-test_resnet",
@@ -33,14 +32,6 @@ def streets(root: Path) -> Path:
     """Five game frames, four to train on and two to validate, in the two true layouts."""
     write.write_frames(root, list(write.all_frames(5, {("train", "altenbruck"): 4, ("val", "lindenau"): 2})))
     return root
-
-
-def composed(name: str, *overrides: str) -> DictConfig:
-    """A root configuration with overrides, as the command line would compose it."""
-    schema.register()
-    naming.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(name, list(overrides))
 
 
 def translator(folder: Path, *data: str) -> Path:

@@ -4,8 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,8 @@ from src.config.build import build
 from src.system.errors import UserError
 from src.training.callbacks.checkpoint import REQUEUE, Interrupted
 from src.training.run import train
-from tests.conftest import CONF, TINY
+from tests import forked
+from tests.conftest import TINY, UNDRAWN
 from tests.faults import differences
 from tests.frames import write_frames
 from tests.test_train import tiny
@@ -26,7 +25,6 @@ from tests.test_train import tiny
 ENDLESS = [
     "trainer.max_epochs=5000",
     "callbacks.checkpoint.every_n_batches=2",
-    "callbacks.image_grid.every_n_epochs=5000",
 ]
 SLURM = {
     **{"SLURM_JOB_ID": "77", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"},
@@ -47,23 +45,18 @@ def settings(root: Path, *own: str) -> list[str]:
         "trainer.max_epochs=2",
         "trainer.log_every_n_steps=2",
         "metrics.scores.seeds=1",
-        "callbacks.image_grid.images=1",
+        UNDRAWN,
         "attention=none",
     ]
     return [*TINY, *fixed, *own]
 
 
-def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start(*arguments: str, **environment: str) -> forked.Command:
     """In a group of its own, so that a signal may go to all of its processes."""
-    environment = {**os.environ, **environment}
-    command = [sys.executable, "-m", "src.train", *arguments]
-    return subprocess.Popen(
-        command, cwd=CONF.parent, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    return forked.Command("src.train", *arguments, env={**os.environ, **environment})
 
 
-def wait_for(happened: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+def wait_for(happened: Callable[[], object], process: forked.Command | None = None) -> None:
     deadline = time.monotonic() + 120
     while not happened():
         assert time.monotonic() < deadline
@@ -71,7 +64,7 @@ def wait_for(happened: Callable[[], object], process: subprocess.Popen[str] | No
         time.sleep(0.05)
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
+def ended(process: forked.Command) -> tuple[int, list[str]]:
     """Exit code, and the lines on stderr that are no progress bar."""
     _, stderr = process.communicate(timeout=120)
     assert "Traceback" not in stderr
@@ -155,7 +148,6 @@ def test_a_job_that_submitit_puts_back_goes_on_and_ends_in_the_same_bits(tmp_pat
         root,
         "trainer.max_epochs=10",
         "callbacks.checkpoint.every_n_batches=500",
-        "callbacks.image_grid.every_n_epochs=10",
     )
     sweep = tmp_path / "sweep"
     process = start("-m", *long, "hydra/launcher=submitit_local", f"hydra.sweep.dir={sweep}")
@@ -188,7 +180,7 @@ def test_a_killed_worker_ends_the_run_in_one_line(tmp_path: Path):
         *settings(write_frames(tmp_path / "frames"), *ENDLESS, "data.num_workers=1", f"hydra.run.dir={folder}")
     )
     wait_for((folder / "last.ckpt").exists, process)
-    workers = [pid for pid in children(process.pid) if is_worker(pid)]
+    workers = [pid for pid in children(process.pid) if program(pid) == program(process.pid)]
     os.kill(workers[0], signal.SIGKILL)
     code, lines = ended(process)
     assert code == 1
@@ -196,9 +188,9 @@ def test_a_killed_worker_ends_the_run_in_one_line(tmp_path: Path):
     assert f"{folder / 'last.ckpt'} holds batch {batches(folder)}; continue with resume=" in line
 
 
-def is_worker(pid: int) -> bool:
-    # a fork of the trainer; multiprocessing's own helpers are programs of their own
-    return b"src.train" in Path(f"/proc/{pid}/cmdline").read_bytes()
+def program(pid: int) -> bytes:
+    # of a worker, a fork of the trainer, the trainer's; multiprocessing's own helpers are programs of their own
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_a_vanished_image_ends_the_run_in_one_line(tmp_path: Path):

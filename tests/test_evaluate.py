@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from torch_fidelity import calculate_metrics
 from src.config import schema
 from src.evaluate import evaluate
 from src.system.errors import UserError
+from tests import forked
 from tests.conftest import CONF
 
 
@@ -89,12 +88,7 @@ def test_a_set_against_itself_is_at_fid_zero(few: tuple[Path, Path]):
 def test_the_command_prints_json_alone_and_a_table_beside_it(few: tuple[Path, Path], tmp_path: Path):
     real, fake = few
     arguments = [f"real={real}", f"fake={fake}", "side=32", f"per_image={tmp_path / 'new' / 'each.csv'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "src.evaluate", *arguments, "accelerator=cpu"],
-        cwd=CONF.parent,
-        capture_output=True,
-        text=True,
-    )
+    done = forked.run("src.evaluate", *arguments, "accelerator=cpu")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert set(result) == {"metrics", "protocol"}
@@ -120,11 +114,7 @@ def test_a_name_that_is_no_utf8_keeps_its_bytes_and_the_scores(few: tuple[Path, 
         (odd / os.fsdecode(path.stem.encode() + b"\xe9.png")).write_bytes(path.read_bytes())
     table = tmp_path / "each.csv"
     arguments = [f"real={few[0]}", f"fake={odd}", f"per_image={table}", "accelerator=cpu"]
-    done = subprocess.run(
-        [sys.executable, "-m", "src.evaluate", *arguments],
-        cwd=CONF.parent,
-        capture_output=True,
-    )
+    done = forked.run("src.evaluate", *arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["protocol"]["fake"] == str(odd)
     rows = table.read_bytes().splitlines()[1:]

@@ -32,9 +32,12 @@ def test_every_run_of_a_kept_experiment_composes_into_a_row_of_its_own(run: Modu
     sweep = OmegaConf.load(path)
     labels = list(run.labels(sweep))
     assert len({label for label, *_ in labels}) == len(labels) == len(sweep.rows) * len(sweep.seeds)
-    composed = [config(*row, f"seed={seed}", *sweep.overrides) for _, row, seed in labels]
-    rows = {(one.variant, one.selection.ranked, one.sampler.attended) for one in composed}
-    assert len(rows) == len(sweep.rows)
+    # a seed is a number to all rows alike: each row with the first, each seed in the first row
+    rows = len(sweep.rows)
+    composed = [
+        config(*row, f"seed={seed}", *sweep.overrides) for _, row, seed in [*labels[:rows], *labels[rows::rows]]
+    ]
+    assert len({(one.variant, one.selection.ranked, one.sampler.attended) for one in composed}) == rows
     assert {one.seed for one in composed} == set(sweep.seeds)
 
 

@@ -20,13 +20,21 @@ from src.tables.pictures.score_maps import Explained
 from src.tables.pictures.trained import SPREAD
 from src.training.run import train
 from src.translation.weights import load
-from tests.conftest import CONF, TINY, config
+from tests.conftest import CONF, TINY, UNDRAWN, config
 from tests.frames import write_frames
 from tests.labelled import composed
 
 
 def settings(root: Path, *overrides: str):
-    tiny = [*TINY, "data=folders", f"data.root={root}", "data.size=32", "data.load=32", "data.samples_per_epoch=2"]
+    tiny = [
+        *TINY,
+        UNDRAWN,
+        "data=folders",
+        f"data.root={root}",
+        "data.size=32",
+        "data.load=32",
+        "data.samples_per_epoch=2",
+    ]
     return config(*tiny, "data.num_workers=0", "trainer.max_epochs=2", "metrics.scores.seeds=1", *overrides)
 
 

@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from src.config.command import with_home
+from tests import forked
 
 
 @pytest.mark.parametrize(
@@ -32,12 +31,7 @@ def test_it_is_written_out_where_a_path_begins(typed: str, meant: str, monkeypat
 @pytest.mark.parametrize("typed", ["data.root=~/{}", "data.root='~/{}'"])
 def test_a_command_finds_the_data_there(typed: str, frames: Callable[..., Path]):
     root = frames(train=4, test=3)
-    done = subprocess.run(
-        [sys.executable, "-m", "src.data.check", "data=folders", typed.format(root.name)],
-        env={**os.environ, "HOME": str(root.parent)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    home = {**os.environ, "HOME": str(root.parent)}
+    done = forked.run("src.data.check", "data=folders", typed.format(root.name), env=home)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)

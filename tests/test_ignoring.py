@@ -17,7 +17,7 @@ from src.system.errors import UserError
 from src.training.callbacks.checkpoint import Interrupted
 from src.training.run import train
 from src.training.validation import Validation
-from tests.conftest import TINY, config, cut
+from tests.conftest import TINY, UNDRAWN, config, cut
 from tests.frames import write_frames
 from tests.test_train import StopAfter, assert_equal_runs, interrupted_then_resumed
 from tests.training.test_cuda_graph import shell
@@ -35,7 +35,7 @@ def masked(base: Path, *overrides: str) -> DictConfig:
         *TINY,
         *("data=folders", f"data.root={root}", "data.size=32", "data.load=40", "data.num_workers=0"),
         *("data.samples_per_epoch=6", "data.ignore_x=hood.png", "trainer.max_epochs=2"),
-        *("metrics.scores.seeds=1", "callbacks.image_grid.images=2"),
+        *("metrics.scores.seeds=1", UNDRAWN),
         *overrides,
     )
 

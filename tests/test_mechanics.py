@@ -12,7 +12,7 @@ import torch
 from experiments.mechanics import at_border, cosines, main, overlap
 from src.networks.generator import TAPS
 from src.training.run import train
-from tests.conftest import TINY, config
+from tests.conftest import TINY, UNDRAWN, config
 from tests.frames import write_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +52,7 @@ def test_a_trained_run_has_a_line_a_tap(tmp_path: Path, capsys: pytest.CaptureFi
     small = ["data=folders", f"data.root={root}", "data.size=32", "data.load=32", "data.num_workers=0"]
     few = ["trainer.max_epochs=1", "data.samples_per_epoch=2", "metrics.scores=null", "attention=bam"]
     (tmp_path / "run").mkdir()
-    train(config(*TINY, *small, *few), tmp_path / "run")
+    train(config(*TINY, UNDRAWN, *small, *few), tmp_path / "run")
     command = [sys.executable, "experiments/mechanics.py", str(tmp_path / "run"), "--frames", str(root / "trainA")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

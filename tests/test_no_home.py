@@ -36,7 +36,12 @@ def test_a_training_without_a_home_goes_on_without_a_cache(tmp_path: Path):
         "data.num_workers=0",
         "trainer=cpu",
     ]
-    settings += ["data.samples_per_epoch=3", "trainer.max_epochs=1", "trainer.log_every_n_steps=1"]
+    settings += [
+        "callbacks.image_grid.images=1",
+        "data.samples_per_epoch=3",
+        "trainer.max_epochs=1",
+        "trainer.log_every_n_steps=1",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "src.train", *settings, f"hydra.run.dir={tmp_path}/run", "metrics.scores.seeds=1"],
         cwd=CONF.parent,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY
+from tests import forked
+from tests.conftest import TINY, UNDRAWN
 from tests.frames import write_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,10 +21,10 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """CUT and triplet with two seeds each, of two steps."""
     folder = tmp_path_factory.mktemp("notebooks")
     root = write_frames(folder / "frames")
-    command = [sys.executable, "-m", "src.train", "-m", *TINY, "attention=none,triplet", "seed=0,1", "data=folders"]
+    command = ["src.train", "-m", *TINY, "attention=none,triplet", "seed=0,1", "data=folders"]
     command += [f"data.root={root}", "data.size=64", "data.load=64", "data.samples_per_epoch=2", "trainer.max_epochs=1"]
-    command += ["selection.patches=64", "data.num_workers=0", "metrics.scores.side=16"]
-    done = subprocess.run([*command, f"hydra.sweep.dir={folder / 'sweep'}"], cwd=ROOT, capture_output=True, text=True)
+    command += [UNDRAWN, "selection.patches=64", "data.num_workers=0", "metrics.scores.side=16"]
+    done = forked.run(*command, f"hydra.sweep.dir={folder / 'sweep'}")
     assert done.returncode == 0, done.stderr
     return folder / "sweep"
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from src.training.run import train
 from tests.bad_inputs.refusal import assert_refused, run_composed
 from tests.conftest import TINY
-from tests.test_train import tiny
+from tests.test_train import DRAWN, tiny
 
 NOTHING = "there is no such setting; leave it out"
 
@@ -97,7 +97,7 @@ def test_callbacks_of_ones_own_and_of_lightning_are_called(
         "+logger.second._target_=lightning.pytorch.loggers.CSVLogger",
         f"+logger.second.save_dir={tmp_path / 'elsewhere'}",
     ]
-    config = tiny(frames(), *added)
+    config = tiny(frames(), *added, panel=DRAWN)
     folder = tmp_path / "run"
     folder.mkdir()
     train(config, folder)

@@ -22,24 +22,25 @@ from src.system.errors import UserError
 from src.training import trainer as lightning_trainer
 from src.training.callbacks.checkpoint import Interrupted
 from src.training.run import train
-from tests import fake_slurm, frames, two_ranks
-from tests.conftest import ATTENTIONS, CONF, TINY, config
+from tests import fake_slurm, forked, frames, two_ranks
+from tests.conftest import ATTENTIONS, CONF, TINY, UNDRAWN, config
+from tests.test_train import DRAWN
 
 # what is trained: one line a variant
 VARIANTS = {
     **{name: [f"attention={name}"] for name in ATTENTIONS},
+    "triplet": ["attention=triplet", DRAWN],  # the first process alone draws
     "gumbel": ["attention=triplet", "selection=gumbel"],
     # a pool that is full after two steps
     "cyclegan": ["method=cyclegan", "method.pool=3"],
 }
 RESUMED = "cyclegan"
+SCORED = ("none", "cyclegan")
+for name in VARIANTS.keys() - {*SCORED}:  # how frames are scored does not depend on the attention
+    VARIANTS[name] += ["metrics.scores=null", "metrics.every_n_epochs=null"]
 
 
 write_frames = partial(frames.write_frames, train=(4, 5), test=(3, 3))
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "src.train", *arguments]
 
 
 def settings(root: Path, *own: str) -> list[str]:
@@ -57,9 +58,8 @@ def settings(root: Path, *own: str) -> list[str]:
         "trainer.log_every_n_steps=2",
         "metrics.scores.seeds=1",
         "metrics.every_n_epochs=2",
-        "callbacks.image_grid.images=1",
+        *([] if DRAWN in own else [UNDRAWN]),
     ]
-    fixed += ["callbacks.image_grid.every_n_epochs=2"]
     return [*TINY, *fixed, *own]
 
 
@@ -72,7 +72,7 @@ def start_two(jobs: list[dict[str, object]], base: Path) -> list[subprocess.Pope
     (base / "jobs.json").write_text(json.dumps(jobs))
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port()), "WORLD_SIZE": "2"}
     command = [sys.executable, "-m", "tests.two_ranks", str(base / "jobs.json")]
-    return [
+    return [  # Lightning reads the rank while it is imported
         subprocess.Popen(
             command,
             cwd=CONF.parent,
@@ -112,27 +112,26 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     base = tmp_path_factory.mktemp("ranks")
     root = write_frames(base / "frames")
-    joint, share = (settings(root, f"data.batch_size={size}") for size in (2, 1))
+    joint, share = (partial(settings, root, f"data.batch_size={size}") for size in (2, 1))
     for name in ("one", "two"):
         (base / name).mkdir()
-    one_process(base / "one_then_two", [*joint, *VARIANTS[RESUMED]], stop=1)
+    one_process(base / "one_then_two", joint(*VARIANTS[RESUMED]), stop=1)
     processes = start_two(
         [
-            job(base / "two_then_one", [*share, *VARIANTS[RESUMED]], stop=4),
-            job(base / "one_then_two", [*joint, *VARIANTS[RESUMED]], resume=True),
-            *(job(base / "two" / name, [*share, *own]) for name, own in VARIANTS.items()),
+            job(base / "two_then_one", share(*VARIANTS[RESUMED]), stop=4),
+            job(base / "one_then_two", joint(*VARIANTS[RESUMED]), resume=True),
+            *(job(base / "two" / name, share(*own)) for name, own in VARIANTS.items()),
         ],
         base,
     )
     for name, own in VARIANTS.items():
-        one_process(base / "one" / name, [*joint, *own])
+        one_process(base / "one" / name, joint(*own))
     for process in processes:
         stdout, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
         (base / f"stdout_{processes.index(process)}").write_text(stdout)
     # as a user types it: data.batch_size follows from the checkpoint
-    resume = command(f"resume={base / 'two_then_one'}", "trainer=trainer")
-    done = subprocess.run(resume, cwd=CONF.parent, capture_output=True, text=True)
+    done = forked.run("src.train", f"resume={base / 'two_then_one'}", "trainer=trainer")
     assert done.returncode == 0, done.stderr
     return base
 
@@ -175,6 +174,7 @@ def test_they_log_the_joint_terms_and_score_the_same(variant: str, base: Path):
         assert two == pytest.approx(one, rel=1e-6)
     scores = [json.loads((base / name / variant / "metrics.json").read_text()) for name in ("one", "two")]
     assert scores[1]["metrics"] == pytest.approx(scores[0]["metrics"], rel=1e-4, abs=1e-6)
+    assert bool(scores[0]["metrics"]) == (variant in SCORED)
     # three frames over two processes
     translated = [
         sorted(path.name for path in (base / name / variant).rglob("translated/*")) for name in ("one", "two")
@@ -225,13 +225,7 @@ def test_without_the_option_several_devices_are_refused(base: Path, tmp_path: Pa
 def test_what_one_rank_cannot_read_ends_all_in_one_line(torn: str, tmp_path: Path):
     root = write_frames(tmp_path / "frames")
     (root / torn).write_bytes(b"torn")
-    done = subprocess.run(
-        command(*settings(root, *two_ranks.DDP), f"hydra.run.dir={tmp_path / 'run'}"),
-        cwd=CONF.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = forked.run("src.train", *settings(root, *two_ranks.DDP), f"hydra.run.dir={tmp_path / 'run'}", timeout=300)
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if "cannot be read as an image" in line]
     assert len(lines) == 1
@@ -243,7 +237,7 @@ def test_ctrl_c_in_one_process_stops_all_with_a_checkpoint(tmp_path: Path):
     root = write_frames(tmp_path / "frames")
     folder = tmp_path / "run"
     arguments = settings(root, "trainer.max_epochs=500", *two_ranks.DDP, f"hydra.run.dir={folder}")
-    process = subprocess.Popen(command(*arguments), cwd=CONF.parent, stderr=subprocess.PIPE, text=True)
+    process = forked.Command("src.train", *arguments)
     deadline = time.monotonic() + 300
     while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -259,10 +253,10 @@ def test_ctrl_c_in_one_process_stops_all_with_a_checkpoint(tmp_path: Path):
 def test_a_job_that_slurm_starts_again_goes_on(base: Path, tmp_path: Path):
     for name in (CONFIG, CHECKPOINT):
         shutil.copy(base / "one/none" / name, tmp_path / name)
-    again = command(*settings(base / "frames", "attention=none", f"hydra.run.dir={tmp_path}"))
+    again = settings(base / "frames", "attention=none", f"hydra.run.dir={tmp_path}")
     for restarts in (0, 1):
         environment = {**os.environ, "SLURM_RESTART_COUNT": str(restarts)}
-        done = subprocess.run(again, cwd=CONF.parent, env=environment, capture_output=True, text=True)
+        done = forked.run("src.train", *again, env=environment)
         assert done.returncode == 1 - restarts, done.stderr
         assert ("already holds a run" in done.stderr) is not bool(restarts)
     assert_close(base / "one/none", tmp_path)
@@ -270,14 +264,8 @@ def test_a_job_that_slurm_starts_again_goes_on(base: Path, tmp_path: Path):
 
 def sweep(root: Path, folder: Path, *own: str, path: str = "") -> subprocess.CompletedProcess[str]:
     arguments = settings(root, "trainer.max_epochs=1", *two_ranks.DDP, f"hydra.sweep.dir={folder}", *own)
-    return subprocess.run(
-        command("-m", "attention=bam,none", *arguments),
-        cwd=CONF.parent,
-        env={**os.environ, "PATH": path + os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    environment = {**os.environ, "PATH": path + os.environ["PATH"]}
+    return forked.run("src.train", "-m", "attention=bam,none", *arguments, env=environment)
 
 
 def assert_swept(done: subprocess.CompletedProcess[str], folder: Path) -> None:

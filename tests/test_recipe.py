@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY
+from tests.conftest import TINY, UNDRAWN
 from tests.frames import write_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,7 @@ def test_the_new_module_trains_in_a_sweep_and_has_a_row_of_its_own(copy: Path, t
     root = write_frames(tmp_path / "frames")
     done = python(
         copy,
-        *("-m", "src.train", "-m", "attention=none,energy", *TINY, "data=folders", f"data.root={root}"),
+        *("-m", "src.train", "-m", "attention=none,energy", *TINY, UNDRAWN, "data=folders", f"data.root={root}"),
         *("data.size=32", "data.load=32", "data.samples_per_epoch=2", "trainer.max_epochs=1", "data.num_workers=0"),
         *("metrics.scores.side=16", f"hydra.sweep.dir={tmp_path / 'sweep'}"),
     )

@@ -208,6 +208,7 @@ def test_no_secret_of_the_environment_is_kept(tmp_path: Path):
             ),
             *("trainer=cpu", "trainer.max_epochs=1", "trainer.log_every_n_steps=1", "metrics.scores.seeds=1"),
             *("metrics.every_n_epochs=1", "logger=wandb", "logger.wandb.mode=offline"),
+            "callbacks.image_grid.images=1",
             f"hydra.run.dir={tmp_path}/run",
         ],
         cwd=SOURCE,

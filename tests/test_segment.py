@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +20,8 @@ from src.runs.folder import load_config
 from src.system.errors import UserError
 from src.training.callbacks.checkpoint import Interrupted
 from src.training.schedule import polynomial_decay
+from tests import forked
 from tests.bad_inputs.refusal import run
-from tests.conftest import CONF
 from tests.labelled import SMALL, composed, streets, write_pair
 from tests.test_train import assert_equal_runs
 
@@ -187,16 +185,11 @@ def test_a_mistake_is_one_line(root: Path, tmp_path: Path, overrides: list[str],
 
 
 def test_the_command_prints_json_and_turns_mistakes_into_exit_code_1(root: Path, tmp_path: Path):
-    command = [sys.executable, "-m", "src.segment", *SMALL, f"train={root}/playing_for_data", f"test={root}/cityscapes"]
-    done = subprocess.run([*command, f"hydra.run.dir={tmp_path}/run"], cwd=CONF.parent, capture_output=True, text=True)
+    sets = [f"train={root}/playing_for_data", f"test={root}/cityscapes"]
+    done = forked.run("src.segment", *SMALL, *sets, f"hydra.run.dir={tmp_path}/run")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["run"] == f"{tmp_path}/run"
-    done = subprocess.run(
-        [*command[:3], f"resume={tmp_path}/run", "seed=3", "labels=camvid"],
-        cwd=CONF.parent,
-        capture_output=True,
-        text=True,
-    )
+    done = forked.run("src.segment", f"resume={tmp_path}/run", "seed=3", "labels=camvid")
     assert done.returncode == 1
     assert "resume continues a run as it was configured; leave out seed=3 labels=camvid" in done.stderr
     assert "Traceback" not in done.stderr

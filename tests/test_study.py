@@ -1,8 +1,6 @@
 """Translate -> segment -> table, on tiny sets in both true layouts."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from src.downstream.study import study
 from src.system.commit import git_commit
 from src.system.errors import UserError
 from src.translation import translate
+from tests import forked
 from tests.conftest import CONF
 from tests.labelled import SMALL, composed, streets, translator
 
@@ -30,10 +29,6 @@ def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return translator(tmp_path_factory.mktemp("runs") / "cut_seed-0", *data)
 
 
-def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", module, *arguments], cwd=CONF.parent, capture_output=True, text=True)
-
-
 def studied(*arguments: str) -> str:
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -41,7 +36,7 @@ def studied(*arguments: str) -> str:
 
 
 def test_a_run_translates_its_own_labelled_source(root: Path, run: Path, tmp_path: Path):
-    done = command("src.translate", f"run={run}", "split=train", f"output={tmp_path}/set", "accelerator=cpu")
+    done = forked.run("src.translate", f"run={run}", "split=train", f"output={tmp_path}/set", "accelerator=cpu")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"{tmp_path}/set"
     frames = labelled_set(f"{tmp_path}/set", "train", "train")
@@ -76,7 +71,7 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
         *("data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5", f"runs=[{run.parent}]"),
         *(f"segment={SMALL}", f"output={tmp_path}", "accelerator=cpu"),
     ]
-    done = command("src.study", *arguments)
+    done = forked.run("src.study", *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (tmp_path / "table.md").read_text()
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
@@ -95,7 +90,7 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     kept.mkdir()
     shutil.copy(tmp_path / "study.json", kept)
     assert str(tmp_path) not in (kept / "study.json").read_text()
-    again = command("src.report", str(kept))
+    again = forked.run("src.report", str(kept))
     assert (again.returncode, again.stdout) == (0, done.stdout)
     for name in ("table.md", "table.csv", "table.tex"):
         assert (kept / name).read_bytes() == (tmp_path / name).read_bytes()

@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +12,8 @@ import torch
 import yaml
 from PIL import Image
 
-from tests.conftest import CONF, TINY
+from tests import forked
+from tests.conftest import TINY, UNDRAWN
 
 KID = "kid_efficientnet_lite0"
 
@@ -30,16 +29,10 @@ def write_frames(root: Path, folders: Sequence[str]) -> Path:
 
 
 def train(root: Path, *own: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "src.train", *TINY, "data=folders", f"data.root={root}", "data.size=32"),
-            *("data.load=32", "data.samples_per_epoch=4", "data.num_workers=0", "trainer.max_epochs=1"),
-            *("metrics.scores.seeds=1", "callbacks.image_grid.images=2", *own),
-        ],
-        cwd=CONF.parent,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    return forked.run(
+        *("src.train", *TINY, UNDRAWN, "data=folders", f"data.root={root}", "data.size=32"),
+        *("data.load=32", "data.samples_per_epoch=4", "data.num_workers=0", "trainer.max_epochs=1"),
+        *("metrics.scores.seeds=1", *own),
         timeout=900,
     )
 
@@ -115,8 +108,8 @@ def test_mlflow_has_terms_scores_and_settings_of_a_run_that_resume_continues(tmp
         *("metrics.every_n_epochs=1", "trainer.log_every_n_steps=1"),
     )
     assert done.returncode == 0, done.stderr
-    again = [sys.executable, "-m", "src.train", f"resume={folder}", "trainer.max_epochs=2"]
-    subprocess.run(again, cwd=CONF.parent, check=True, capture_output=True)
+    again = forked.run("src.train", f"resume={folder}", "trainer.max_epochs=2")
+    assert again.returncode == 0, again.stderr
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(address)

@@ -27,9 +27,9 @@ from src.translation.jobs import plan
 from src.translation.manifest import MANIFEST
 from src.translation.strips import strips
 from src.translation.translate import chosen
-from tests import labelled
+from tests import forked, labelled
 from tests.bad_inputs import refusal
-from tests.conftest import CONF, TINY, config
+from tests.conftest import TINY, config
 from tests.translation.video import films
 
 
@@ -57,8 +57,7 @@ def write(path: Path, height: int, width: int) -> None:
 
 
 def translate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "src.translate", *arguments]
-    return subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True)
+    return forked.run("src.translate", *arguments)
 
 
 def test_a_folder_becomes_pngs_of_the_same_names_and_sizes(run: Path, tmp_path: Path):

@@ -19,7 +19,7 @@ from src.runs.weights import load_weights
 from src.training.run import train
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run, run_composed
-from tests.conftest import TINY, config
+from tests.conftest import TINY, UNDRAWN, config
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def finished(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run of one step, whose checkpoint one could continue from."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     folder.mkdir()
-    short = ["trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=1", "metrics.scores.seeds=1"]
+    short = ["trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=1", "metrics.scores.seeds=1", UNDRAWN]
     train(
         config(
             *TINY, *short, "data=folders", f"data.root={frames}", "data.size=32", "data.load=32", "data.num_workers=0"

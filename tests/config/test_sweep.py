@@ -1,12 +1,10 @@
 """A sweep that matches nothing is an error."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import CONF
+from tests import forked
 
 
 @pytest.mark.parametrize(
@@ -17,10 +15,7 @@ from tests.conftest import CONF
     ],
 )
 def test_a_sweep_without_a_job_is_one_line_and_exit_code_1(override: str, message: str, tmp_path: Path):
-    command = [sys.executable, "-m", "src.train", "-m", override, "optimizer.lr=1e-3,1e-4"]
-    done = subprocess.run(
-        [*command, f"hydra.sweep.dir={tmp_path / 'sweep'}"], cwd=CONF.parent, capture_output=True, text=True
-    )
+    done = forked.run("src.train", "-m", override, "optimizer.lr=1e-3,1e-4", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"{override}: {message}")

@@ -1,8 +1,6 @@
 """Frames kept as raw pixels: the same to the bit, shared, never half written, refused when damaged."""
 
 import hashlib
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +17,8 @@ from src.data.datamodule import UnpairedData
 from src.data.images import read_image
 from src.data.transforms import Fit, Transforms
 from src.system.errors import UserError
-from tests.conftest import CONF, config
+from tests import forked
+from tests.conftest import config
 
 
 def transforms(fit: Fit = "cover", size: int = 32) -> Transforms:
@@ -161,11 +160,7 @@ def test_two_commands_at_once_leave_one_whole_cache(frames: Callable[..., Path],
         "data.load=32",
         f"data.cache={tmp_path / 'cache'}",
     ]
-    command = [sys.executable, "-m", "src.prepare", *arguments]
-    started = [
-        subprocess.Popen(command, cwd=CONF.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    started = [forked.Command("src.prepare", *arguments) for _ in range(2)]
     for process in started:
         stdout, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
@@ -178,8 +173,7 @@ def test_two_commands_at_once_leave_one_whole_cache(frames: Callable[..., Path],
 
 
 def test_prepare_without_a_folder_says_what_to_name():
-    command = [sys.executable, "-m", "src.prepare", "data=folders", "data.root=/nowhere"]
-    done = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True)
+    done = forked.run("src.prepare", "data=folders", "data.root=/nowhere")
     assert done.returncode == 1
     assert "data.cache must name the folder" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,8 +1,6 @@
 """src.data.check counts what is there and names what is wrong, in sets whose faults are known."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from src.data import check as check_module
 from src.data.check import check
 from src.data.images import write_image
 from src.system.errors import UserError
-from tests.conftest import CONF
+from tests import forked
 from tests.labelled import composed, streets, write_pair
 
 
@@ -147,8 +145,7 @@ def test_all_missing_places_are_named_with_where_they_were_looked_for(tmp_path: 
 def test_the_command_prints_json_a_table_and_a_verdict(tmp_path: Path):
     root = pairs(tmp_path)
     (root / "testB/2.png").write_bytes(b"")
-    command = [sys.executable, "-m", "src.data.check", "data=folders", f"data.root={root}", "labels=camvid"]
-    done = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True)
+    done = forked.run("src.data.check", "data=folders", f"data.root={root}", "labels=camvid")
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["root"] == str(root)

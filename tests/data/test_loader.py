@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from src.data.loader import TimedLoader, lack_of_shared_memory
 from src.system.errors import UserError
-from tests.conftest import CONF, TINY
+from tests.conftest import CONF, TINY, UNDRAWN
 from tests.frames import write_frames
 
 Usage = namedtuple("Usage", "total used free")
@@ -97,6 +97,7 @@ def test_a_training_with_little_shared_memory_says_so_in_one_line(
     root = write_frames(tmp_path / "frames")
     settings = [
         *TINY,
+        UNDRAWN,
         "data=folders",
         f"data.root={root}",
         "data.size=64",

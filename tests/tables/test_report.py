@@ -1,8 +1,8 @@
 """The command, the files, and the sweep that leaves them."""
 
 import csv
-import subprocess
-import sys
+import signal
+import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +19,8 @@ from src.system.errors import UserError
 from src.tables import report
 from src.tables.table.table import REFERENCES
 from src.training import sweep_table
-from tests.conftest import CONF, TINY
+from tests import forked
+from tests.conftest import TINY, UNDRAWN
 from tests.tables.table.folders import write_run
 
 FILES = {"table.md", "table.csv", "table.tex", "table.png", "runs.csv", "report.html"}
@@ -124,13 +125,12 @@ def test_jobs_that_end_together_leave_one_whole_table(tmp_path: Path):
     assert not list(tmp_path.glob(".*.part"))
 
 
-def sweeping(root: Path, folder: Path, *overrides: str) -> subprocess.Popen[str]:
+def sweeping(root: Path, folder: Path, *overrides: str) -> forked.Command:
     command = [
-        sys.executable,
-        "-m",
         "src.train",
         "-m",
         *TINY,
+        UNDRAWN,
         "data=folders",
         f"data.root={root}",
         "data.size=32",
@@ -138,7 +138,7 @@ def sweeping(root: Path, folder: Path, *overrides: str) -> subprocess.Popen[str]
     ]
     command += ["data.samples_per_epoch=2", "data.num_workers=0", "trainer.max_epochs=1", "metrics.scores.seeds=1"]
     command += [f"hydra.sweep.dir={folder}", *overrides]
-    return subprocess.Popen(command, cwd=CONF.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return forked.Command(*command)
 
 
 def generator_parameters(width: int) -> int:
@@ -182,12 +182,14 @@ def test_a_failed_job_does_not_cost_the_others_their_table(frames: Callable[...,
 def test_a_killed_sweep_keeps_the_table_of_what_had_ended(frames: Callable[..., Path], tmp_path: Path):
     folder = tmp_path / "sweep"
     job = sweeping(frames(), folder, "attention=none,triplet", "trainer.max_epochs=1,1000")
-    assert job.stderr is not None
-    for line in job.stderr:  # the second job would train for minutes
-        if line.startswith("table: "):
-            break
-    job.kill()
-    job.communicate()
+    deadline = time.monotonic() + 300
+    while "\ntable: " not in forked.said(job.stderr):  # the second job would train for minutes
+        assert job.poll() is None, forked.said(job.stderr)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    job.send_signal(signal.SIGKILL)
+    job.communicate(timeout=60)
+    assert job.returncode == -signal.SIGKILL
     assert rows(folder) == [
         *REFERENCES.values(),
         "cut",

@@ -19,8 +19,9 @@ from src.training.callbacks.checkpoint import Interrupted
 from src.training.run import train
 from src.training.wandb import session, table
 from src.training.wandb.run import WandbRun, _define_score
-from tests.conftest import CONF, TINY, config
-from tests.test_train import StopAfter
+from tests import forked
+from tests.conftest import CONF, TINY, UNDRAWN, config
+from tests.test_train import DRAWN, StopAfter
 from tests.wandb_file import read_all
 
 KID = "kid_efficientnet_lite0"
@@ -41,7 +42,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def overrides(root: Path, *own: str) -> list[str]:
+def overrides(root: Path, *own: str, panel: str = UNDRAWN) -> list[str]:
     return [
         *TINY,
         "attention=none",
@@ -54,22 +55,18 @@ def overrides(root: Path, *own: str) -> list[str]:
         "trainer.max_epochs=2",
         "trainer.log_every_n_steps=1",
         "metrics.scores.seeds=1",
-        "callbacks.image_grid.images=2",
+        panel,
         *own,
     ]
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """python with arguments, as a user starts it: without the service of this process."""
-    inherited = {key: value for key, value in os.environ.items() if key != "WANDB_SERVICE"}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=CONF.parent,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**inherited, **environment},
-    )
+    """python -m with arguments, as a user starts it: without the service of this process."""
+    return forked.run(*arguments, env={**_without_service(), **environment})
+
+
+def _without_service() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "WANDB_SERVICE"}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +86,8 @@ def tracked(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One finished run, for the tests that only read it."""
     folder = tmp_path_factory.mktemp("tracked") / "run"
     folder.mkdir()
-    train(config(*overrides(root, *OFFLINE, "metrics.every_n_epochs=1", "logger.wandb.entity=team")), folder)
+    own = ["metrics.every_n_epochs=1", "logger.wandb.entity=team"]
+    train(config(*overrides(root, *OFFLINE, *own, panel=DRAWN)), folder)
     return folder
 
 
@@ -118,8 +116,10 @@ Agent(None, multiprocessing.Queue(), sweep_id="sweep", count=2).run()
 
 
 def test_the_runs_of_an_agent_keep_its_ids_and_are_continued_by_them(root: Path, tmp_path: Path):
-    job = [sys.executable, "-m", "src.train", *overrides(root, *OFFLINE, "trainer.max_epochs=1")]
-    done = command("-c", AGENT, str(tmp_path), *job, f"hydra.run.dir={tmp_path}/seed-${{seed}}")
+    job = [sys.executable, "-m", "src.train", *overrides(root, *OFFLINE, "trainer.max_epochs=1", "metrics.scores=null")]
+    line = [sys.executable, "-c", AGENT, str(tmp_path), *job, f"hydra.run.dir={tmp_path}/seed-${{seed}}"]
+    nothing = subprocess.DEVNULL
+    done = subprocess.run(line, cwd=CONF.parent, capture_output=True, text=True, stdin=nothing, env=_without_service())
     assert done.returncode == 0, done.stderr
     for seed in (0, 1):
         folder = tmp_path / f"seed-{seed}"
@@ -220,7 +220,6 @@ def test_every_job_of_a_sweep_is_one_run_of_its_group_finished_or_failed(root: P
     swept = ["attention=none,triplet", f"data.layout.x=trainA,{torn}"]  # the second cannot be read
     own = [item for item in overrides(root) if not item.startswith(("attention", "trainer.max_epochs"))]
     done = command(
-        "-m",
         "src.train",
         "-m",
         *own,
@@ -273,9 +272,8 @@ def test_a_continued_run_continues_the_same_run_on_the_same_axis(
 
 
 def test_an_unreachable_server_costs_one_line_and_not_the_training(root: Path, tmp_path: Path):
-    code = "from src import train; from src.training.wandb import session; session.INIT_SECONDS = 1.0; train.main()"
     own = overrides(root, "logger=wandb", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}")
-    done = command("-c", code, *own, WANDB_API_KEY=KEY, WANDB_BASE_URL="http://127.0.0.1:9")
+    done = command("tests.impatient", *own, WANDB_API_KEY=KEY, WANDB_BASE_URL="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("W&B: "))
     assert "recorded offline; send it with: wandb sync" in line
