@@ -48,10 +48,9 @@ class Server:
         self.temporary = temporary
         command = [sys.executable, "-m", "src.demo", f"run={run}", f"port={port}", "accelerator=cpu", *LIMITS]
         own = {**os.environ, "TMPDIR": str(temporary), "GRADIO_SHARE": "true", "GRADIO_SERVER_NAME": "0.0.0.0"}
-        self._said = (temporary.parent / "stderr.txt").open("w+")
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=self._said, text=True
-        )
+        self._log = temporary.parent / "stderr.txt"
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=log, text=True)
         self.address = f"http://127.0.0.1:{port}/"
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == f"{self.address} (Ctrl-C ends it)\n", self.said()
