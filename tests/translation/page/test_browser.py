@@ -49,8 +49,11 @@ class Server:
         command = [sys.executable, "-m", "src.demo", f"run={run}", f"port={port}", "accelerator=cpu", *LIMITS]
         own = {**os.environ, "TMPDIR": str(temporary), "GRADIO_SHARE": "true", "GRADIO_SERVER_NAME": "0.0.0.0"}
         self._log = temporary.parent / "stderr.txt"
+        # tests that a shell started in the background were told to ignore Ctrl-C, and would pass that on
+        found = signal.signal(signal.SIGINT, signal.default_int_handler)
         with self._log.open("w") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=log, text=True)
+        signal.signal(signal.SIGINT, found)
         self.address = f"http://127.0.0.1:{port}/"
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == f"{self.address} (Ctrl-C ends it)\n", self.said()
