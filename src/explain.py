@@ -90,9 +90,9 @@ def _of_runs(runs: Sequence[trained.Trained], where: torch.device) -> Shown:
 
 def _of_file(file: Path, where: torch.device, *, average: bool) -> Shown:
     """A translator without a method; a line on stderr says what is not shown."""
-    network = load.generator(file).eval().to(where)
     if not average:
         raise UserError(f"average=false: {file} holds one set of weights; leave average out")
+    network = load.generator(file).eval().to(where)
     print(
         f"{file}: holds no attention, which is part of a run alone; its output is shown without maps", file=sys.stderr
     )

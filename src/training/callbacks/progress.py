@@ -59,11 +59,13 @@ class Progress(Callback):
 
     def _estimate(self, bar: "tqdm[Any]") -> None:
         """Say once how long the rest will take."""
+        if self._told:
+            return
         self._done += 1
         if self._done == FIRST:
             self._mark = time.monotonic()
         timed, seconds = self._done - FIRST, time.monotonic() - self._mark
-        if self._told or timed < 1 or (timed < TIMED and seconds < PATIENCE):
+        if timed < 1 or (timed < TIMED and seconds < PATIENCE):
             return
         self._told = True
         assert bar.total is not None
