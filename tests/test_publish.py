@@ -323,7 +323,7 @@ def test_publishing_refuses(arguments: str, message: str, finished: Path, there:
 def test_without_the_extra_one_line_says_so(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(
-        UserError, match=r"^repo=user/name needs the package huggingface_hub; pip install -e '\.\[hub\]'$"
+        UserError, match=r"^repo=user/name needs the package huggingface-hub; pip install -e '\.\[hub\]'$"
     ):
         published(finished)
     published(finished, f"dry={tmp_path / 'dry'}")
