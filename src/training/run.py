@@ -16,6 +16,7 @@ from src.config.build import PARTS, build, check, entries
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.parts import parameters_by_part
+from src.metrics import references
 from src.metrics.direction import better
 from src.networks.critic import looked_through
 from src.runs import resuming
@@ -182,8 +183,7 @@ def _epoch_scores(config: DictConfig, validation: Validation, curve: Curve) -> l
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int) -> None:
     """Say on stderr what came out, and where it lies; `longer` is the number of epochs to try next."""
-    columns = {"": "output", "_raw": "last step", "_source": "source", "_transfer": "colour transfer"}
-    columns |= {"_aligned": "colour alignment", "_floor": "real"}
+    columns = {"": "output", "_raw": "last step", **references.NAMES}
     table = Table("score", "better", *columns.values(), title=str(folder))
     for name in names:
         values = [metrics.get(name + suffix) for suffix in columns]
