@@ -57,7 +57,7 @@ class Method(Protocol[S]):
         """Whether every later step does the same operations as the next one."""
 
     def translator(self) -> nn.Module:
-        """The network x -> y that is kept, averaged and evaluated."""
+        """G, the network x -> y that is kept, averaged and evaluated; the setting `generator` builds it."""
 
     def forward_pass(self, batch: Batch) -> S:
         """Run the generators once; both players read the result."""
