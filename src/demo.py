@@ -50,8 +50,8 @@ def main(config: schema.DemoConfig) -> None:
     offers = offered(config)
     offers[next(iter(offers))]()  # what is amiss with it is said before there is a page
 
-    def respond(label: str, path: Path, folder: Path) -> Answer:
-        return answer(label, offers[label](), path, folder)
+    def respond(label: str, path: Path, folder: Path, has_left: Callable[[], bool]) -> Answer:
+        return answer(label, offers[label](), path, folder, has_left)
 
     with quiet():
         page = blocks(list(offers), respond, limits, config.waiting)
