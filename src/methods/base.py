@@ -31,11 +31,15 @@ class Batch:
 
 
 class ScoreMap(NamedTuple):
-    """What a tap's attention makes of an image: significance [B, P], chosen places [B, N], and (H, W) of the map."""
+    """What a tap's attention makes of an image: significance [B, P], chosen places [B, N], and (H, W) of the map.
+
+    `random` tells a tap without attention, as all of CUT's are: its significance is noise.
+    """
 
     score: Tensor
     places: Tensor
     grid: tuple[int, int]
+    random: bool = False
 
 
 Places = dict[str, tuple[Tensor, tuple[int, int]]]
