@@ -1,11 +1,16 @@
 """Triplet attention (Misra et al. 2021, "Rotate to attend"): three gates from three views of the feature map."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from src.networks.attention.base import Attention, at_places, initialise
+
+Gates = tuple[Tensor, Tensor, Tensor]
+"""On the planes (H, W), (C, W) and (H, C) of a map, each in (0, 1)."""
 
 
 def z_pools(x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -24,7 +29,7 @@ class _ZPools(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x_BCHW: Tensor) -> tuple[Tensor, ...]:
-        largest = [x_BCHW.max(axis) for axis in (1, 2, 3)]
+        largest = [_largest(x_BCHW, axis) for axis in (1, 2, 3)]
         ctx.save_for_backward(*(indices for _, indices in largest))
         ctx.lengths = x_BCHW.shape[1:]
         return tuple(torch.stack([values, x_BCHW.mean(axis)], 1) for axis, (values, _) in enumerate(largest, start=1))
@@ -43,6 +48,30 @@ class _ZPools(torch.autograd.Function):
         return out  # type: ignore[no-any-return]
 
 
+def _largest(x_BCHW: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Maxima over an axis, and the first place of each."""
+    if x_BCHW.device.type != "cpu":
+        return x_BCHW.max(axis)  # type: ignore[return-value]
+    # there `max` looks at one number at a time; these passes at a vector of them, and take a third of its time together
+    values = x_BCHW.amax(axis, keepdim=True)
+    last = x_BCHW.shape[axis] - 1
+    countdown = torch.arange(last, -1, -1, dtype=x_BCHW.dtype).view([-1 if one == axis else 1 for one in range(4)])
+    before_last = torch.eq(x_BCHW, values, out=torch.empty_like(x_BCHW)).mul_(countdown).amax(axis)
+    return values.squeeze(axis), (last - before_last).long()
+
+
+def _convolve(x_B2HW: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A convolution."""
+    if x_B2HW.device.type != "cpu":
+        return conv(x_B2HW)  # type: ignore[no-any-return]
+    # along rows for each row of the kernel, then summed down the columns: the library spends a millisecond a call on
+    # arranging two channels and one, most of it in backward
+    weight_12KK, side = conv.weight, conv.kernel_size[0]
+    around = F.unfold(x_B2HW, (1, side), padding=side // 2)
+    along_rows = weight_12KK[0].flip(1).transpose(0, 1).flatten(1) @ around
+    return F.fold(along_rows, x_B2HW.shape[2:], (side, 1), padding=(side - 1, 0))
+
+
 class PlaneGate(nn.Module):
     """sigmoid(norm(conv([max, mean]))): a gate on the plane of two axes, from the Z-pool over the third.
 
@@ -57,7 +86,7 @@ class PlaneGate(nn.Module):
 
     def forward(self, pooled_B2HW: Tensor) -> Tensor:
         """[B, 2, H, W], maximum and mean -> gate in (0, 1), [B, H, W], whichever axes these are."""
-        gate: Tensor = torch.sigmoid(self.norm(self.conv(pooled_B2HW))).squeeze(1)
+        gate: Tensor = torch.sigmoid(self.norm(_convolve(pooled_B2HW, self.conv))).squeeze(1)
         return gate
 
 
@@ -80,7 +109,7 @@ class TripletAttention(Attention):
         self.rows = PlaneGate(kernel_size)
         initialise(self)
 
-    def gates(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def gates(self, x_BCHW: Tensor) -> Gates:
         """The gates on the planes (H, W), (C, W) and (H, C), each in (0, 1)."""
         over_C, over_H, over_W = z_pools(x_BCHW)
         return self.places(over_C), self.columns(over_H), self.rows(over_W.transpose(2, 3))
@@ -88,18 +117,31 @@ class TripletAttention(Attention):
     @torch.no_grad()
     def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, P]: the mean of the three gates, the cross gates averaged over channels."""
-        gate_BHW, gate_BCW, gate_BHC = self.gates(x_BCHW)
-        mean_BHW = (gate_BHW + gate_BCW.mean(1)[:, None, :] + gate_BHC.mean(2)[:, :, None]) / 3
-        return mean_BHW.flatten(1)
+        return _mean_gate(self.gates(x_BCHW))
 
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         """Return x times the mean gate, at the chosen places only: [B, N, C]."""
-        gate_BHW, gate_BCW, gate_BHC = self.gates(x_BCHW)
-        width = x_BCHW.shape[-1]
-        row_BN, column_BN = places_BN // width, places_BN % width
-        gate_BNC = (
-            at_places(gate_BHW[:, None], places_BN)
-            + at_places(gate_BCW[:, :, None], column_BN)
-            + at_places(gate_BHC.mT[:, :, None], row_BN)
-        ) / 3
-        return at_places(x_BCHW, places_BN) * gate_BNC
+        return _gated(x_BCHW, self.gates(x_BCHW), places_BN)
+
+    def score_then_attend(self, x_BCHW: Tensor, key_B: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Both by the same gates."""
+        gates = self.gates(x_BCHW)
+        return _mean_gate(gates), lambda places_BN: _gated(x_BCHW, gates, places_BN)
+
+
+def _mean_gate(gates: Gates) -> Tensor:
+    gate_BHW, gate_BCW, gate_BHC = gates
+    mean_BHW = (gate_BHW + gate_BCW.mean(1)[:, None, :] + gate_BHC.mean(2)[:, :, None]) / 3
+    return mean_BHW.flatten(1)
+
+
+def _gated(x_BCHW: Tensor, gates: Gates, places_BN: Tensor) -> Tensor:
+    gate_BHW, gate_BCW, gate_BHC = gates
+    width = x_BCHW.shape[-1]
+    row_BN, column_BN = places_BN // width, places_BN % width
+    gate_BNC = (
+        at_places(gate_BHW[:, None], places_BN)
+        + at_places(gate_BCW[:, :, None], column_BN)
+        + at_places(gate_BHC.mT[:, :, None], row_BN)
+    ) / 3
+    return at_places(x_BCHW, places_BN) * gate_BNC
