@@ -29,7 +29,7 @@ class _ZPools(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x_BCHW: Tensor) -> tuple[Tensor, ...]:
-        largest = [_largest(x_BCHW, axis) for axis in (1, 2, 3)]
+        largest = [x_BCHW.max(axis) for axis in (1, 2, 3)]
         ctx.save_for_backward(*(indices for _, indices in largest))
         ctx.lengths = x_BCHW.shape[1:]
         return tuple(torch.stack([values, x_BCHW.mean(axis)], 1) for axis, (values, _) in enumerate(largest, start=1))
@@ -48,30 +48,6 @@ class _ZPools(torch.autograd.Function):
         return out  # type: ignore[no-any-return]
 
 
-def _largest(x_BCHW: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Maxima over an axis, and the first place of each."""
-    if x_BCHW.device.type != "cpu":
-        return x_BCHW.max(axis)  # type: ignore[return-value]
-    # there `max` looks at one number at a time; these passes at a vector of them, and take a third of its time together
-    values = x_BCHW.amax(axis, keepdim=True)
-    last = x_BCHW.shape[axis] - 1
-    countdown = torch.arange(last, -1, -1, dtype=x_BCHW.dtype).view([-1 if one == axis else 1 for one in range(4)])
-    before_last = torch.eq(x_BCHW, values, out=torch.empty_like(x_BCHW)).mul_(countdown).amax(axis)
-    return values.squeeze(axis), (last - before_last).long()
-
-
-def _convolve(x_B2HW: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A convolution."""
-    if x_B2HW.device.type != "cpu":
-        return conv(x_B2HW)  # type: ignore[no-any-return]
-    # along rows for each row of the kernel, then summed down the columns: the library spends a millisecond a call on
-    # arranging two channels and one, most of it in backward
-    weight_12KK, side = conv.weight, conv.kernel_size[0]
-    around = F.unfold(x_B2HW, (1, side), padding=side // 2)
-    along_rows = weight_12KK[0].flip(1).transpose(0, 1).flatten(1) @ around
-    return F.fold(along_rows, x_B2HW.shape[2:], (side, 1), padding=(side - 1, 0))
-
-
 class PlaneGate(nn.Module):
     """sigmoid(norm(conv([max, mean]))): a gate on the plane of two axes, from the Z-pool over the third.
 
@@ -86,14 +62,24 @@ class PlaneGate(nn.Module):
 
     def forward(self, pooled_B2HW: Tensor) -> Tensor:
         """[B, 2, H, W], maximum and mean -> gate in (0, 1), [B, H, W], whichever axes these are."""
-        gate: Tensor = torch.sigmoid(self.norm(_convolve(pooled_B2HW, self.conv))).squeeze(1)
-        return gate
+        return torch.sigmoid(self.norm(self._convolved(pooled_B2HW))).squeeze(1)
+
+    def _convolved(self, pooled_B2HW: Tensor) -> Tensor:
+        if pooled_B2HW.device.type != "cpu":
+            return self.conv(pooled_B2HW)  # type: ignore[no-any-return]
+        # along rows for each row of the kernel, then summed down the columns: PyTorch's own, of two channels to one,
+        # takes two to five times as long in backward
+        side = self.conv.kernel_size[0]
+        along_BIQ = F.unfold(pooled_B2HW, (1, side), padding=side // 2)
+        # fold adds row i of a column to place i, where a convolution takes it from there: hence the flip
+        kernel_KI = self.conv.weight[0].flip(1).transpose(0, 1).flatten(1)
+        return F.fold(kernel_KI @ along_BIQ, pooled_B2HW.shape[2:], (side, 1), padding=(side - 1, 0))
 
 
 class TripletAttention(Attention):
     """out = x * (gate_HW + gate_CW + gate_HC) / 3; score: the mean of the three gates at the place.
 
-    300 parameters a tap whatever its channels. Memory grows with C * (H + W), never with H * W * C.
+    300 parameters a tap whatever its channels. Memory grows with C * (H + W) and H * W, never with H * W * C.
 
     Args:
         channels: of the tap; unused, as the gates pool them away.
