@@ -28,18 +28,19 @@ _FAKE_STREAM, _REAL_STREAM, _JUDGED_STREAM = 0x66, 0x72, 0x67  # what D sees, in
 
 @dataclass(frozen=True)
 class CUTState:
-    """What one generation pass leaves: images, the source features (detached) and the places chosen on them.
+    """What one generation pass leaves: images, source features (detached), places chosen on them, and PatchNCE's keys.
 
-    `outputs`, `features`, `places` and `mirrored` hold x first, then y where the identity term is on. `mirrored`
-    says which images G was given mirrored, [B, 1, 1, 1]; features and places are those of the image as it is, x in the
-    colours that G saw. `key` is the batch's. `ignored` is what D is not shown of outputs and of real images alike, bool
-    [B, 1, H, W]: the masks of x, mirrored as the outputs are, and of y.
+    `outputs`, `features`, `places`, `keys` and `mirrored` hold x first, then y where the identity term is on.
+    `mirrored` says which images G was given mirrored, [B, 1, 1, 1]; features, places and keys are those of the image as
+    it is, x in the colours that G saw. `key` is the batch's. `ignored` is what D is not shown of outputs and of real
+    images alike, bool [B, 1, H, W]: the masks of x, mirrored as the outputs are, and of y.
     """
 
     outputs: Tensor
     mirrored: Tensor | None
     features: dict[str, Tensor]
     places: dict[str, Tensor]
+    keys: dict[str, Tensor]
     real: Tensor
     key: Tensor
     ignored: Tensor | None
@@ -128,13 +129,13 @@ class CUT(nn.Module):
             mirrored = None
             features = self.G.encoder(inputs)
             outputs = self.G.decoder(features["block5"], inputs)
-        # G is stepped only after the terms: these activations are the keys, and encoding x, y again would repeat them
+        # G is stepped only after the terms: these activations give the keys, and encoding x, y again would repeat them
         features = {tap: x_BCHW.detach() for tap, x_BCHW in features.items()}
-        places = self.H.choose(features, self.H.score(features, key_B), key_B, batch.progress, ignored)
+        places, keys = self.H.keys(features, key_B, batch.progress, ignored)
         of_x = batch.ignored_x
         if of_x is not None and mirrored is not None:
             of_x = _mirror(of_x, mirrored[: len(of_x)])
-        return CUTState(outputs, mirrored, features, places, batch.y, batch.key, either(of_x, batch.ignored_y))
+        return CUTState(outputs, mirrored, features, places, keys, batch.y, batch.key, either(of_x, batch.ignored_y))
 
     def chosen(self, state: CUTState) -> Places:
         """Those of x and, with the identity term, of y."""
@@ -162,19 +163,17 @@ class CUT(nn.Module):
     def _nce(self, state: CUTState) -> list[Tensor]:
         """L_PatchNCE (Eq. 1) of x and of y, each the mean over its images.
 
-        Query: the encoder's features of the output. Key: those of the input, without graph. Negatives come
-        from the same image only.
+        Query: the encoder's features of the output. Key: those of the input, without graph, from the generation
+        pass. Negatives come from the same image only.
         """
         features = self.G.encoder(state.outputs)
         if state.mirrored is not None:
             features = {tap: _mirror(x_BCHW, state.mirrored) for tap, x_BCHW in features.items()}
         query = self.H(features, state.places)
-        with torch.no_grad():
-            key = self.H(state.features, state.places)
         losses = []
         for start in range(0, len(state.outputs), len(state.real)):
             part = slice(start, start + len(state.real))
-            taps = [self._patch_nce(query[tap][part], key[tap][part]) for tap in query]
+            taps = [self._patch_nce(query[tap][part], state.keys[tap][part]) for tap in query]
             if self.reduction == "sum":
                 taps = [query[tap].shape[1] * loss for tap, loss in zip(query, taps, strict=True)]
             total = torch.stack(taps).sum()
@@ -192,9 +191,7 @@ class CUT(nn.Module):
         features = self.G.encoder(self.G.align(x))
         scores = self.H.score(features, key)
         places = self.H.choose(features, scores, key, progress, ignored)
-        return {
-            tap: ScoreMap(scores[tap], places[tap], _grid(features[tap]), self.H.is_random(tap)) for tap in places
-        }
+        return {tap: ScoreMap(scores[tap], places[tap], _grid(features[tap]), self.H.is_random(tap)) for tap in places}
 
     def fit_colours(self, x: Colours, y: Colours) -> None:
         """Fit the colour alignment of G."""

@@ -1,6 +1,7 @@
 """The patch sampler H: attention chooses places at every tap, small heads embed the features there (Sec. 3.4, 4.2)."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -111,6 +112,30 @@ class PatchSampler(nn.Module):
             places[tap] = inner.places(chosen_BN)
         return places
 
+    @torch.no_grad()
+    def keys(
+        self,
+        features: Mapping[str, Tensor],
+        key_B: Tensor,
+        progress: float | Tensor,
+        ignored_B1HW: Tensor | None = None,
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Places [B, N] and the embedded patches [B, N, D] there of the source image, by tap.
+
+        What `score`, `choose` and a call make of the same features one after the other, with one pass of attention
+        instead of two. Arguments are those of `choose`.
+        """
+        scores, compare = {}, {}
+        with _full_precision(key_B):
+            for number, (tap, x_BCHW) in enumerate(features.items()):
+                x_BCHW, own_B, module = _widen(x_BCHW), noise.fork(key_B, number), self._attention(tap)
+                if self.attended:
+                    scores[tap], compare[tap] = module.score_then_attend(x_BCHW, own_B)
+                else:
+                    scores[tap], compare[tap] = module.score(x_BCHW, own_B), partial(at_places, x_BCHW)
+            places = self.choose(features, scores, key_B, progress, ignored_B1HW)
+            return places, {tap: self._embed(tap, compare[tap](places_BN)) for tap, places_BN in places.items()}
+
     def forward(self, features: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Embedded patches [B, N, D] by tap, of unit L2 norm: features at `places`, attended or not, through the head.
 
@@ -118,13 +143,16 @@ class PatchSampler(nn.Module):
         """
         with _full_precision(next(iter(places.values()))):
             return {
-                tap: _unit(self.heads[tap](self._compared(tap, _widen(features[tap]), places_BN)))
+                tap: self._embed(tap, self._compared(tap, _widen(features[tap]), places_BN))
                 for tap, places_BN in places.items()
             }
 
     def is_random(self, tap: str) -> bool:
         """Whether the places of a tap are a uniform draw, as it has no attention."""
         return isinstance(self.attention[tap], NoAttention)
+
+    def _embed(self, tap: str, x_BNC: Tensor) -> Tensor:
+        return _unit(self.heads[tap](x_BNC))
 
     def _compared(self, tap: str, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         return self._attention(tap).attend(x_BCHW, places_BN) if self.attended else at_places(x_BCHW, places_BN)

@@ -32,6 +32,46 @@ def test_raw_features_at_ranked_places(attention: str):
         assert all((weighed[tap] - found[tap]).abs().max() > 1e-3 for tap in features)
 
 
+@pytest.mark.parametrize("attended", ["true", "false"])
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_keys_are_what_scoring_choosing_and_embedding_give_one_after_the_other(attention: str, attended: str):
+    H = cut(f"attention={attention}", f"sampler.attended={attended}").H
+    key = torch.tensor([5, 7])
+    with torch.no_grad():
+        features = cut("attention=none").G.encoder(batch(2, 64, 64).x)
+        places, keys = H.keys(features, key, 0.5)
+        assert not any(one.requires_grad for one in keys.values())
+        expected = H.choose(features, H.score(features, key), key, 0.5)
+        assert all(torch.equal(places[tap], expected[tap]) for tap in features)
+        assert all(torch.equal(keys[tap], one) for tap, one in H(features, expected).items())
+
+
+@pytest.mark.parametrize("attention", PAPERS)
+def test_where_raw_features_are_compared_nothing_is_attended(attention: str, monkeypatch: pytest.MonkeyPatch):
+    method = cut(f"attention={attention}", "sampler.attended=false")
+
+    def refused(*_: object) -> None:
+        raise AssertionError("attended features of a sampler that compares raw ones")
+
+    for module in method.H.attention.values():
+        monkeypatch.setattr(module, "attend", refused)
+        monkeypatch.setattr(module, "score_then_attend", refused)
+    method.generator_terms(method.forward_pass(batch(2, 64, 64)))
+
+
+@pytest.mark.parametrize(("attention", "part"), [("triplet", "gates"), ("bam", "logits")])
+def test_the_source_passes_its_gates_once_a_step(attention: str, part: str, monkeypatch: pytest.MonkeyPatch):
+    method = cut(f"attention={attention}")
+    calls = []
+    for tap, module in method.H.attention.items():
+        own = getattr(module, part)
+        monkeypatch.setattr(module, part, lambda x, tap=tap, own=own: calls.append(tap) or own(x))
+    state = method.forward_pass(batch(2, 64, 64))
+    assert sorted(calls) == sorted(method.G.channels)  # score and keys
+    method.generator_terms(state)
+    assert sorted(calls) == sorted(2 * [*method.G.channels])  # the output's queries
+
+
 @pytest.mark.parametrize("attention", PAPERS)
 def test_attention_that_only_ranks_stays_as_it_was_drawn(attention: str):
     method = cut(f"attention={attention}", "sampler.attended=false")

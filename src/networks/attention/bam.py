@@ -1,5 +1,7 @@
 """Bottleneck attention module, BAM (Park et al. 2018): one gate over channels plus one over places."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -45,11 +47,23 @@ class BottleneckAttention(Attention):
     @torch.no_grad()
     def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, P]: the gate averaged over channels."""
-        channel_BC, spatial_BP = self.logits(x_BCHW)
-        return torch.sigmoid(channel_BC[:, :, None] + spatial_BP[:, None]).mean(1)
+        return _mean_gate(*self.logits(x_BCHW))
 
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         """F * (1 + M) at the chosen places: [B, N, C]."""
+        return _gated(x_BCHW, *self.logits(x_BCHW), places_BN)
+
+    def score_then_attend(self, x_BCHW: Tensor, key_B: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Both by the same logits."""
         channel_BC, spatial_BP = self.logits(x_BCHW)
-        gate_BNC = torch.sigmoid(channel_BC[:, None] + spatial_BP.gather(1, places_BN)[:, :, None])
-        return at_places(x_BCHW, places_BN) * (1 + gate_BNC)
+        score_BP = _mean_gate(channel_BC, spatial_BP)
+        return score_BP, lambda places_BN: _gated(x_BCHW, channel_BC, spatial_BP, places_BN)
+
+
+def _mean_gate(channel_BC: Tensor, spatial_BP: Tensor) -> Tensor:
+    return torch.sigmoid(channel_BC[:, :, None] + spatial_BP[:, None]).mean(1)
+
+
+def _gated(x_BCHW: Tensor, channel_BC: Tensor, spatial_BP: Tensor, places_BN: Tensor) -> Tensor:
+    gate_BNC = torch.sigmoid(channel_BC[:, None] + spatial_BP.gather(1, places_BN)[:, :, None])
+    return at_places(x_BCHW, places_BN) * (1 + gate_BNC)

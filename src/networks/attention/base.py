@@ -4,6 +4,7 @@ Shapes: B images, C channels, H x W a feature map, P = H * W its places, N chose
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,8 @@ class Attention(nn.Module, ABC):
 
     Two methods instead of one, so that nothing of the size of the feature map is built for a graph.
     `score` picks places and carries no gradient: what trains the module is `attend`, whose features are
-    compared by PatchNCE.
+    compared by PatchNCE. On the source both are asked of one map: a module whose `score` and `attend` begin with
+    the same work does it once in `score_then_attend`.
     """
 
     @abstractmethod
@@ -29,6 +31,10 @@ class Attention(nn.Module, ABC):
     @abstractmethod
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         """Attended features [B, N, C] at `places_BN` (int64, each in [0, P)), with graph."""
+
+    def score_then_attend(self, x_BCHW: Tensor, key_B: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Score of a map, and what attends to the same map once places are chosen; called without graph."""
+        return self.score(x_BCHW, key_B), lambda places_BN: self.attend(x_BCHW, places_BN)
 
 
 def at_places(x_BCHW: Tensor, places_BN: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Statistics of an attention matrix's rows and columns, streamed: the P x K matrix itself never exists.
+"""Statistics of an attention matrix's rows and columns, streamed and without graph: the P x K matrix never exists.
 
 Memory: one block of logits; time 2 * P * K * C. For K = P both grow with the square of the
 places, the time unavoidably so.
@@ -21,10 +21,10 @@ def negative_row_entropy(query_BPC: Tensor, key_BKC: Tensor) -> Tensor:
     With e_k = exp(l_k - max l) and Z their sum it is sum_k e_k (l_k - max l) / Z - log Z: one exponential a logit, and
     one that underflows counts 0, where p * log(p) would be 0 * -inf.
     """
-    rows = []
+    rows, room_BQK = [], _room(query_BPC, key_BKC)
     for logits_BQK in _blocks(query_BPC, key_BKC):
         logits_BQK -= logits_BQK.amax(-1, keepdim=True)
-        e_BQK = logits_BQK.exp()
+        e_BQK = torch.exp(logits_BQK, out=room_BQK[:, : logits_BQK.shape[1]])
         total_BQ = e_BQK.sum(-1)
         rows.append(e_BQK.mul_(logits_BQK).sum(-1) / total_BQ - total_BQ.log())
     return torch.cat(rows, dim=1)
@@ -39,7 +39,13 @@ def attention_received(query_BPC: Tensor, key_BKC: Tensor) -> Tensor:
 
 
 def _blocks(query_BPC: Tensor, key_BKC: Tensor) -> Iterator[Tensor]:
+    # each overwrites the one before: fresh memory for every block takes a CPU as long as its exponentials
+    room_BQK = _room(query_BPC, key_BKC)
+    for block_BQC in query_BPC.split(room_BQK.shape[1], dim=1):
+        yield torch.matmul(block_BQC, key_BKC.mT, out=room_BQK[:, : block_BQC.shape[1]])
+
+
+def _room(query_BPC: Tensor, key_BKC: Tensor) -> Tensor:
     block = BLOCK * (1 if query_BPC.device.type == "cpu" else ELSEWHERE)
-    rows = max(1, block // (key_BKC.shape[0] * key_BKC.shape[1]))
-    for block_BQC in query_BPC.split(rows, dim=1):
-        yield block_BQC @ key_BKC.mT
+    batch, keys = key_BKC.shape[:2]
+    return query_BPC.new_empty(batch, min(query_BPC.shape[1], max(1, block // (batch * keys))), keys)

@@ -1,11 +1,16 @@
 """Triplet attention (Misra et al. 2021, "Rotate to attend"): three gates from three views of the feature map."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from src.networks.attention.base import Attention, at_places, initialise
+
+Gates = tuple[Tensor, Tensor, Tensor]
+"""On the planes (H, W), (C, W) and (H, C) of a map, each in (0, 1)."""
 
 
 def z_pools(x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,14 +62,24 @@ class PlaneGate(nn.Module):
 
     def forward(self, pooled_B2HW: Tensor) -> Tensor:
         """[B, 2, H, W], maximum and mean -> gate in (0, 1), [B, H, W], whichever axes these are."""
-        gate: Tensor = torch.sigmoid(self.norm(self.conv(pooled_B2HW))).squeeze(1)
-        return gate
+        return torch.sigmoid(self.norm(self._convolved(pooled_B2HW))).squeeze(1)
+
+    def _convolved(self, pooled_B2HW: Tensor) -> Tensor:
+        if pooled_B2HW.device.type != "cpu":
+            return self.conv(pooled_B2HW)  # type: ignore[no-any-return]
+        # along rows for each row of the kernel, then summed down the columns: PyTorch's own, of two channels to one,
+        # takes two to five times as long in backward
+        side = self.conv.kernel_size[0]
+        along_BIQ = F.unfold(pooled_B2HW, (1, side), padding=side // 2)
+        # fold adds row i of a column to place i, where a convolution takes it from there: hence the flip
+        kernel_KI = self.conv.weight[0].flip(1).transpose(0, 1).flatten(1)
+        return F.fold(kernel_KI @ along_BIQ, pooled_B2HW.shape[2:], (side, 1), padding=(side - 1, 0))
 
 
 class TripletAttention(Attention):
     """out = x * (gate_HW + gate_CW + gate_HC) / 3; score: the mean of the three gates at the place.
 
-    300 parameters a tap whatever its channels. Memory grows with C * (H + W), never with H * W * C.
+    300 parameters a tap whatever its channels. Memory grows with C * (H + W) and H * W, never with H * W * C.
 
     Args:
         channels: of the tap; unused, as the gates pool them away.
@@ -80,7 +95,7 @@ class TripletAttention(Attention):
         self.rows = PlaneGate(kernel_size)
         initialise(self)
 
-    def gates(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def gates(self, x_BCHW: Tensor) -> Gates:
         """The gates on the planes (H, W), (C, W) and (H, C), each in (0, 1)."""
         over_C, over_H, over_W = z_pools(x_BCHW)
         return self.places(over_C), self.columns(over_H), self.rows(over_W.transpose(2, 3))
@@ -88,18 +103,31 @@ class TripletAttention(Attention):
     @torch.no_grad()
     def score(self, x_BCHW: Tensor, key_B: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, P]: the mean of the three gates, the cross gates averaged over channels."""
-        gate_BHW, gate_BCW, gate_BHC = self.gates(x_BCHW)
-        mean_BHW = (gate_BHW + gate_BCW.mean(1)[:, None, :] + gate_BHC.mean(2)[:, :, None]) / 3
-        return mean_BHW.flatten(1)
+        return _mean_gate(self.gates(x_BCHW))
 
     def attend(self, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         """Return x times the mean gate, at the chosen places only: [B, N, C]."""
-        gate_BHW, gate_BCW, gate_BHC = self.gates(x_BCHW)
-        width = x_BCHW.shape[-1]
-        row_BN, column_BN = places_BN // width, places_BN % width
-        gate_BNC = (
-            at_places(gate_BHW[:, None], places_BN)
-            + at_places(gate_BCW[:, :, None], column_BN)
-            + at_places(gate_BHC.mT[:, :, None], row_BN)
-        ) / 3
-        return at_places(x_BCHW, places_BN) * gate_BNC
+        return _gated(x_BCHW, self.gates(x_BCHW), places_BN)
+
+    def score_then_attend(self, x_BCHW: Tensor, key_B: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Both by the same gates."""
+        gates = self.gates(x_BCHW)
+        return _mean_gate(gates), lambda places_BN: _gated(x_BCHW, gates, places_BN)
+
+
+def _mean_gate(gates: Gates) -> Tensor:
+    gate_BHW, gate_BCW, gate_BHC = gates
+    mean_BHW = (gate_BHW + gate_BCW.mean(1)[:, None, :] + gate_BHC.mean(2)[:, :, None]) / 3
+    return mean_BHW.flatten(1)
+
+
+def _gated(x_BCHW: Tensor, gates: Gates, places_BN: Tensor) -> Tensor:
+    gate_BHW, gate_BCW, gate_BHC = gates
+    width = x_BCHW.shape[-1]
+    row_BN, column_BN = places_BN // width, places_BN % width
+    gate_BNC = (
+        at_places(gate_BHW[:, None], places_BN)
+        + at_places(gate_BCW[:, :, None], column_BN)
+        + at_places(gate_BHC.mT[:, :, None], row_BN)
+    ) / 3
+    return at_places(x_BCHW, places_BN) * gate_BNC

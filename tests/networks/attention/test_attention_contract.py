@@ -66,6 +66,16 @@ def test_score_carries_no_graph(variant, channels):
 
 @each_variant
 @each_width
+def test_both_from_one_pass_are_what_either_gives_alone(variant, channels):
+    module, x, chosen = build(variant, channels), features(channels), places(54)
+    with torch.no_grad():
+        score, attend = module.score_then_attend(x, keys())
+        assert score.equal(module.score(x, keys()))
+        assert attend(chosen).equal(module.attend(x, chosen))
+
+
+@each_variant
+@each_width
 @pytest.mark.parametrize("shape", [(8, 8), (9, 6), (5, 13)])
 def test_attend_gives_the_taps_channels_at_every_chosen_place(variant, channels, shape):
     attended = build(variant, channels).attend(features(channels, shape), places(shape[0] * shape[1]))

@@ -18,7 +18,7 @@ from src.networks.attention.base import Attention
 from src.networks.attention.entropy import EntropyAttention
 from src.networks.attention.external import ExternalAttention
 from src.networks.attention.self import SelfAttention
-from src.networks.attention.triplet import TripletAttention, z_pools
+from src.networks.attention.triplet import PlaneGate, TripletAttention, z_pools
 
 KEY = torch.zeros(1, dtype=torch.int64)
 SHAPES = [(8, 5, 7), (16, 6, 6), (3, 9, 4)]
@@ -123,6 +123,18 @@ def test_triplet_attends_as_the_publication(shape, kernel_size):
     expected = (image * first + image * second + image * third) / 3
     places = some_places(x)
     close(module.attend(x, places), read(expected, places))
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (16, 3), (1, 1)])
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+def test_a_gates_convolution_has_the_value_and_gradients_of_the_librarys(shape, kernel_size):
+    gate = PlaneGate(kernel_size).double()
+    x = torch.randn(2, 2, *shape, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 1, *shape, dtype=torch.float64)
+    results = []
+    for convolved in (gate._convolved(x), gate.conv(x)):
+        results.append((convolved, *torch.autograd.grad((convolved * weights).sum(), (x, gate.conv.weight))))
+    torch.testing.assert_close(*results, rtol=0, atol=1e-12)  # sums of up to 98 numbers, in another order
 
 
 def test_the_three_pools_of_triplet_have_the_gradient_of_six_reductions():
