@@ -31,8 +31,8 @@ endef
 try: $(BASE)  ## translate four frames with the shipped weights, no training (half a minute), and say where they lie
 	$(BIN)/python examples/translate_streets.py outputs/try
 
-demo: $(BASE)  ## train in miniature on the built-in data and say where the result lies
-	$(BIN)/python -m src.train attention=triplet hydra.run.dir=outputs/demo_$$(date +%Y-%m-%d_%H-%M-%S)
+demo: $(BASE)  ## train CUT in miniature on the built-in data and say where the result lies
+	$(BIN)/python -m src.train attention=none hydra.run.dir=outputs/demo_$$(date +%Y-%m-%d_%H-%M-%S)
 
 test: $(READY)  ## run the test suite
 	$(BIN)/python -m pytest

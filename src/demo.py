@@ -23,14 +23,14 @@ from src.data.images import Pixels
 from src.data.sixteen_bits import WHITE
 from src.runs import hub
 from src.runs.folder import load_config
-from src.system import stopping
+from src.system import packages, stopping
 from src.system.device import device
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import explanation
 from src.tables.pictures.trained import explained, load
 from src.translation.page.answer import Answer, Offered, answer
 from src.translation.page.blocks import blocks
-from src.translation.page.serving import demand_gradio, quiet, served, wait
+from src.translation.page.serving import quiet, served, wait
 from src.translation.page.upload import Limits
 from src.translation.translator import Translator
 from src.translation.weights.load import source
@@ -43,15 +43,15 @@ schema.register()
 @entry("demo")
 def main(config: schema.DemoConfig) -> None:
     """Entry point: prints the page's address and serves it until Ctrl-C; a user's mistake becomes one line."""
-    demand_gradio()
+    packages.demand("the page", "gradio", extra="demo")  # imported later, as it makes folders then
     limits = Limits(config.megapixels, config.megabytes, config.seconds)
     if config.waiting < 1:
         raise UserError(f"waiting must be >= 1, got {config.waiting}")
     offers = offered(config)
     offers[next(iter(offers))]()  # what is amiss with it is said before there is a page
 
-    def respond(label: str, path: Path, folder: Path) -> Answer:
-        return answer(label, offers[label](), path, folder)
+    def respond(label: str, path: Path, folder: Path, has_left: Callable[[], bool]) -> Answer:
+        return answer(label, offers[label](), path, folder, has_left)
 
     with quiet():
         page = blocks(list(offers), respond, limits, config.waiting)

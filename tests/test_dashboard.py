@@ -60,7 +60,7 @@ def test_the_panels_of_images_and_the_training_runs_alone_are_shown(view: dict):
 
 
 def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "wandb_workspaces.workspaces", None)
+    monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
     with pytest.raises(UserError, match=r"needs the package wandb-workspaces; pip install -e '\.\[wandb\]'"):
         dashboard("team", "attention-cut", SCORES)
 

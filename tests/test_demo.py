@@ -13,7 +13,7 @@ from PIL import Image
 from src import demo
 from src.explain import explain
 from src.system.errors import UserError
-from src.translation.page.answer import answer
+from src.translation.page.answer import Left, answer
 from src.translation.translator import Translator
 from tests import labelled
 from tests.labelled import composed
@@ -96,7 +96,8 @@ def test_16_bits_are_read_by_the_runs_white(tmp_path: Path):
     assert (np.asarray(Image.open(done.source)) == 255).all()
 
 
-def test_a_film_is_translated_and_its_first_frame_shown(tmp_path: Path):
+def test_a_film_is_translated_and_its_first_frame_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Translator, "translate", lambda *images: pytest.fail("a frame is translated twice"))
     frames = films.moving(5)
     path = films.write(tmp_path / "a.mp4", frames)
     done = answer("shipped", offered()["streets_cut"](), path, tmp_path)
@@ -107,6 +108,21 @@ def test_a_film_is_translated_and_its_first_frame_shown(tmp_path: Path):
     shown = np.asarray(Image.open(done.output)).astype(int)
     assert shown.shape == frames[0].shape
     assert np.abs(shown - translated[0]).mean() < 3  # of 255, by H.264
+    assert (np.asarray(Image.open(done.source)).astype(int) - frames[0]).__abs__().mean() < 3
+
+
+def test_a_film_is_dropped_once_its_visitor_has_left(tmp_path: Path):
+    path = films.write(tmp_path / "a.mp4", films.moving(30))
+    asked = []
+
+    def has_left() -> bool:
+        asked.append(True)
+        return len(asked) > 3
+
+    with pytest.raises(Left):
+        answer("shipped", offered()["streets_cut"](), path, tmp_path, has_left)
+    assert len(asked) == 4
+    assert [one.name for one in tmp_path.iterdir()] == ["a.mp4"]
 
 
 @pytest.mark.parametrize(

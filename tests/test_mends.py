@@ -107,7 +107,14 @@ def test_a_command_that_a_message_gives_is_there(module: str, place: str):
     assert importlib.util.find_spec(module) is not None, place
 
 
-@pytest.mark.parametrize(("extra", "place"), advised(re.compile(r"pip install -e '\.\[(\w+)\]'")))
+EXTRAS = {
+    extra: path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "src").rglob("*.py")
+    for extra in re.findall(r'extra="(\w+)"', path.read_text())
+}
+
+
+@pytest.mark.parametrize(("extra", "place"), sorted(EXTRAS.items()))
 def test_an_extra_that_a_message_gives_is_there(extra: str, place: str):
     with (ROOT / "pyproject.toml").open("rb") as file:
         assert extra in tomllib.load(file)["project"]["optional-dependencies"], place

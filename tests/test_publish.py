@@ -111,7 +111,7 @@ def test_a_page_says_what_the_weights_are_worth_and_whose_they_are(finished: Pat
     assert "](panel.png)" in page
     assert (tmp_path / "dry/panel.png").read_bytes() == (finished / "images/epoch_0010.png").read_bytes()
     assert f"python -m src.translate run=hf://{REPO} input=" in page
-    assert "| output | source, untranslated | colour transfer | colour alignment | real against real |" in page
+    assert "| output | source | colour transfer | colour alignment | real against real |" in page
     assert "| `kid` | lower | 0.2 | 0.5 | 0.3 | 0.4 | 0.01 |" in page
     assert "| `swd_unit` | lower | 90 | 99 | 80 | 95 | - |" in page
     assert "which learn nothing, by: `kid`. Not so by: `swd_unit`." in page
@@ -323,7 +323,7 @@ def test_publishing_refuses(arguments: str, message: str, finished: Path, there:
 def test_without_the_extra_one_line_says_so(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(
-        UserError, match=r"^repo=user/name needs the package huggingface_hub; pip install -e '\.\[hub\]'$"
+        UserError, match=r"^repo=user/name needs the package huggingface-hub; pip install -e '\.\[hub\]'$"
     ):
         published(finished)
     published(finished, f"dry={tmp_path / 'dry'}")

@@ -1,6 +1,7 @@
 """Translating files and folders with a finished run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -325,3 +326,20 @@ def test_torn_or_foreign_weights_are_refused(run: Path, tmp_path: Path):
     (tmp_path / "weights.safetensors").unlink()
     with pytest.raises(UserError, match="continue it with resume="):
         load_translator(tmp_path, average=True)
+
+
+def test_nothing_but_the_generator_is_built_of_a_run(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shutil.copy(run / "weights.safetensors", tmp_path)
+    saved = OmegaConf.load(run / "config.yaml")
+    saved.method.discriminator = {
+        "_target_": "src.networks.projected.ProjectedDiscriminator",
+        "_partial_": True,
+        "width": 4,
+    }
+    OmegaConf.save(saved, tmp_path / "config.yaml")
+    monkeypatch.setattr("src.networks.projected.frozen", lambda lite: pytest.fail("D is built"))
+    for average in (True, False):
+        expected = load_translator(run, average=average).state_dict()
+        found = load_translator(tmp_path, average=average).state_dict()
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in expected)

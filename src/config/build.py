@@ -103,13 +103,25 @@ def complete(unfinished: Callable[..., T], name: str, *arguments: Any, **options
 
 def build_method(config: DictConfig) -> Any:
     """The method a configuration describes, with fresh weights."""
-    node = config.get("method")
-    if not isinstance(node, DictConfig) or "_target_" not in node:
-        raise UserError("method: missing from the configuration; name a run folder that src.train wrote")
+    node = _described(config, "method")
     method = build(node, "method")
     if not isinstance(method, nn.Module):
         raise UserError(f"method._target_: {node['_target_']} is no method")
     return method
+
+
+def build_generator(config: DictConfig) -> Any:
+    """G of the method a configuration describes, with fresh weights; nothing else of the method is built."""
+    node = _described(config, "method")
+    _target(str(node["_target_"]), "method", _MODELS)
+    return complete(build(_described(node, "generator"), "generator"), "generator")
+
+
+def _described(config: DictConfig, name: str) -> DictConfig:
+    node = config.get(name)
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise UserError(f"{name}: missing from the configuration; name a run folder that src.train wrote")
+    return node
 
 
 def _check_targets(node: Any, name: str, allowed: tuple[str, ...]) -> None:

@@ -1,30 +1,31 @@
 """What sweeps are run by: whether its packages are there, and what a sweeper that searches must not be led by."""
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
+from src.system import packages
+
 LAUNCHER, SWEEPER = "hydra/launcher", "hydra/sweeper"
-_SUBMITIT = (("hydra_plugins.hydra_submitit_launcher",), "-e '.[cluster]'")
+_SUBMITIT = (("hydra_plugins.hydra_submitit_launcher",), "cluster", "")
 NEEDS = {
     (LAUNCHER, "submitit_local"): _SUBMITIT,
     (LAUNCHER, "submitit_slurm"): _SUBMITIT,
-    (LAUNCHER, "joblib"): (("hydra_plugins.hydra_joblib_launcher",), "-e '.[joblib]'"),
+    (LAUNCHER, "joblib"): (("hydra_plugins.hydra_joblib_launcher",), "joblib", ""),
     # the launcher's own list of packages excludes those of constraints.txt: docs/sweeps.md
     (LAUNCHER, "ray"): (
         ("ray", "hydra_plugins.hydra_ray_launcher"),
-        "-e '.[ray]' && pip install --no-deps hydra-ray-launcher==1.2.2",
+        "ray",
+        " && pip install --no-deps hydra-ray-launcher==1.2.2",
     ),
-    (SWEEPER, "optuna"): (("hydra_plugins.hydra_optuna_sweeper",), "-e '.[optuna]'"),
+    (SWEEPER, "optuna"): (("hydra_plugins.hydra_optuna_sweeper",), "optuna", ""),
 }
-"""By choice: modules, and what pip is given to install them."""
+"""By choice: modules, their extra, and what is to be installed beside it."""
 
 
 def lacking(key: str, value: str) -> str | None:
     """The line that says what such a choice needs and this environment has not; None where all is there."""
-    modules, install = NEEDS.get((key, value), ((), ""))
-    missing = [name.rpartition(".")[2].replace("_", "-") for name in modules if not _there(name)]
-    return f"{key}={value} needs {' and '.join(missing)}: pip install {install}" if missing else None
+    modules, extra, further = NEEDS.get((key, value), ((), "", ""))
+    return packages.lacking(f"{key}={value}", *modules, extra=extra, further=further)
 
 
 def misled(chosen: Mapping[str, Any], layout: Mapping[str, Any], searched: Sequence[str]) -> str | None:
@@ -54,10 +55,3 @@ def _tests(layout: Mapping[str, Any]) -> bool:
     if str(layout.get("_target_")).endswith(".folders"):
         return any(layout.get(f"{of}_val") is not None and layout.get(f"{of}_held") is None for of in "xy")
     return True
-
-
-def _there(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # the package that it would be a part of
-        return False

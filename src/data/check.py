@@ -9,7 +9,6 @@ if __name__ == "__main__":
     answer_early("check")  # before the imports below, which take seconds
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from src.data.ignore import ignore_masks
 from src.data.labels import LabelTable
 from src.data.sixteen_bits import white_of
 from src.data.survey import Finding, duplicates, orphans, summary, survey
+from src.system.device import cores
 from src.system.errors import UserError
 
 SHOWN = 10
@@ -49,7 +49,7 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
 
     Raises UserError if its files cannot even be listed.
     """
-    workers = os.cpu_count() or 1 if config.workers is None else config.workers
+    workers = cores() if config.workers is None else config.workers
     if workers < 1:
         raise UserError(f"workers must be >= 1, got {workers}")
     table = build(config.labels, "labels")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src.data.cache import FrameCache
 from src.data.fingerprint import fingerprint
-from src.data.ignore import ignore_masks
+from src.data.ignore import IgnoreMasks, ignore_masks
 from src.data.layouts import Domains
 from src.data.resumable import ResumableData
 from src.data.sixteen_bits import WHITE, demand_white
@@ -19,6 +19,9 @@ from src.system.ranks import shared_failure
 
 class UnpairedData(ResumableData):
     """Batches of unpaired images; holds file names, never images, so memory does not grow with the set.
+
+    Files are listed, and the streets drawn, when `domains` is first asked for: all that can be refused without them is
+    refused before.
 
     Args:
         layout: lists the files of both domains below `root`.
@@ -41,8 +44,6 @@ class UnpairedData(ResumableData):
             folder of pictures, see IgnoreMasks; absolute or relative to `root`. None ignores nothing.
         ignore_y: likewise of y.
     """
-
-    images: UnpairedImages
 
     def __init__(
         self,
@@ -74,21 +75,40 @@ class UnpairedData(ResumableData):
         image_bytes = 2 * 3 * self.transforms.height * self.transforms.width * 4  # both domains, float32
         super().__init__(batch_size=batch_size, num_workers=num_workers, image_bytes=image_bytes)
         self.white = demand_white(white, "data.white")
-        self.domains = layout(root)
-        self.domains.announce()
-        self.masks = ignore_masks({"root": root, "ignore_x": ignore_x, "ignore_y": ignore_y})
-        for domain, masks in self.masks.items():
-            masks.announce(masks.demand_fit(self.domains.of(domain)))
-        samples = samples_per_epoch or max(len(self.domains.x_train), len(self.domains.y_train))
-        self.untrained = Untrained(self.domains.x_train, self.domains.y_train, self.transforms, white)
         self.cache = FrameCache(Path(cache), self.transforms, white) if cache else None
-        self.images = UnpairedImages(
+        self._layout, self._root, self._ignore = layout, root, {"ignore_x": ignore_x, "ignore_y": ignore_y}
+        self._samples, self._seed = samples_per_epoch, seed
+
+    @cached_property
+    def domains(self) -> Domains:
+        """The files of both."""
+        domains = self._layout(self._root)
+        domains.announce()
+        return domains
+
+    @cached_property
+    def masks(self) -> dict[str, IgnoreMasks]:
+        """Of ignored pixels, by domain."""
+        found = ignore_masks({"root": self._root, **self._ignore})
+        for domain, masks in found.items():
+            masks.announce(masks.demand_fit(self.domains.of(domain)))
+        return found
+
+    @cached_property
+    def untrained(self) -> Untrained:
+        """What learns nothing."""
+        return Untrained(self.domains.x_train, self.domains.y_train, self.transforms, self.white)
+
+    @cached_property
+    def images(self) -> UnpairedImages:
+        """Sample (epoch, index)."""
+        return UnpairedImages(
             self.domains,
             self.transforms,
-            samples=samples,
-            seed=seed,
+            samples=self._samples or max(len(self.domains.x_train), len(self.domains.y_train)),
+            seed=self._seed,
             cache=self.cache,
-            white=white,
+            white=self.white,
             masks=self.masks,
         )
 

@@ -101,9 +101,10 @@ def folders(
         y_held: likewise of `y`.
         tune: one training file in how many, of either domain, is held out by number instead, where no pattern says.
     """
+    _demand_counts(holdout, tune)
     base = Path(root or ".")
     x_val, y_val = None if x_held or tune else x_val, None if y_held or tune else y_val
-    holdout = holdout if tune is None else _tuned(tune)
+    holdout = tune or holdout
     _demand([base / name for name in (x, y, x_val, y_val) if name], "check data.root and data.layout")
     others: Counter[str] = Counter()
     x_train, x_rest = _split(base / x, base / x_val if x_val else None, x_held, holdout, others)
@@ -126,8 +127,7 @@ def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int, tune: int 
         tune: one training image in how many, of either domain, is held out instead: settings are tuned on those, and no
             image that tables are made of is read.
     """
-    if holdout < 2:
-        raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
+    _demand_counts(holdout, tune)
     game, street = Path(root or ".") / x, Path(root or ".") / y
     for place, base in ((game / "images", game), *((street / "leftImg8bit" / split, street) for split in SPLITS)):
         if not place.is_dir() and (mend := _nested(place, base)):
@@ -143,7 +143,7 @@ def gta2cityscapes(root: str | None, *, x: str, y: str, holdout: int, tune: int 
     x_train, x_val = ([path for path in part if path in kept] for part in _hold_out(frames, holdout))
     y_train, y_val = (_cityscapes(street, split, others) for split in SPLITS)
     if tune is not None:
-        (x_train, x_val), (y_train, y_val) = (_hold_out(part, _tuned(tune)) for part in (x_train, y_train))
+        (x_train, x_val), (y_train, y_val) = (_hold_out(part, tune) for part in (x_train, y_train))
     return Domains(x_train, y_train, x_val, y_val, skipped, _notes(game, class_maps), others)
 
 
@@ -151,6 +151,7 @@ def streets(root: str | None, *, holdout: int, tune: int | None = None) -> Domai
     """The built-in pair of domains, written to `root` on first use, in the two true layouts."""
     if root is None:
         raise UserError("data.root must name the folder the streets are written to")
+    _demand_counts(holdout, tune)  # which takes no drawing
     write_streets(Path(root))
     return gta2cityscapes(root, x="playing_for_data", y="cityscapes", holdout=holdout, tune=tune)
 
@@ -226,15 +227,14 @@ def _split(
                 f"of them, such as {files[0].relative_to(train).as_posix()[:4]}*"
             )
         return [path for path in files if path not in chosen], [path for path in files if path in chosen]
-    if holdout < 2:
-        raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
     return _hold_out(_images(train, others), holdout)
 
 
-def _tuned(tune: int) -> int:
-    if tune < 2:
+def _demand_counts(holdout: int, tune: int | None) -> None:
+    if holdout < 2:
+        raise UserError(f"data.layout.holdout must be >= 2, got {holdout}")
+    if tune is not None and tune < 2:
         raise UserError(f"data.layout.tune must be >= 2 or null, got {tune}")
-    return tune
 
 
 def _hold_out(files: list[Path], holdout: int) -> tuple[list[Path], list[Path]]:

@@ -22,18 +22,11 @@ MOST_WORKERS = 256
 class ResumableData(LightningDataModule, ABC):
     """Streams batches, resumes at any sample, and on another number of ranks with as many images a step.
 
-    A subclass sets `images`, whose length is the samples of an epoch, before training begins.
-
     Args:
         batch_size: images a domain, step and rank.
         num_workers: processes that read images; 0 reads in the training process.
         image_bytes: of a sample as it is handed over.
-
-    Attributes:
-        images: gives sample (epoch, index).
     """
-
-    images: Dataset[Any]
 
     def __init__(self, *, batch_size: int, num_workers: int, image_bytes: int) -> None:
         super().__init__()
@@ -45,6 +38,11 @@ class ResumableData(LightningDataModule, ABC):
         demand_shared_memory(batch_size * image_bytes, num_workers)
         self._position = (0, 0)
         self._step: int | None = None
+
+    @property
+    @abstractmethod
+    def images(self) -> Dataset[Any]:
+        """Gives sample (epoch, index); its length is the samples of an epoch."""
 
     @property
     @abstractmethod

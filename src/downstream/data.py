@@ -82,8 +82,6 @@ class LabelledData(ResumableData):
         seed: of the run.
     """
 
-    images: LabelledImages
-
     def __init__(
         self,
         frames: Sequence[LabelledFrame],
@@ -107,7 +105,7 @@ class LabelledData(ResumableData):
         self.transforms = JointTransforms(size=size, aspect=aspect, smallest_crop=smallest_crop)
         image_bytes = self.transforms.height * self.transforms.width * (3 * 4 + 8)  # float32, and ids of 8 bytes
         super().__init__(batch_size=batch_size, num_workers=num_workers, image_bytes=image_bytes)
-        self.images = LabelledImages(
+        self._images = LabelledImages(
             frames,
             table,
             self.transforms,
@@ -115,6 +113,11 @@ class LabelledData(ResumableData):
             seed=seed,
             white=demand_white(white, "data.white"),
         )
+
+    @property
+    def images(self) -> LabelledImages:
+        """Sample (epoch, index)."""
+        return self._images
 
     @cached_property
     def files(self) -> str:

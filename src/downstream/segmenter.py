@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from src.system import packages
 from src.system.errors import UserError
 
 STRIDE = 32
@@ -24,10 +25,9 @@ class Segmenter(nn.Module):
 
     def __init__(self, architecture: str, encoder: str, weights: str | None, *, classes: int) -> None:
         super().__init__()
-        try:
-            import segmentation_models_pytorch as smp
-        except ModuleNotFoundError as error:
-            raise UserError("segmenter: needs segmentation-models-pytorch; pip install -e '.[segment]'") from error
+        packages.demand("segmenter", "segmentation_models_pytorch", extra="segment")
+        import segmentation_models_pytorch as smp
+
         try:
             self.network: nn.Module = smp.create_model(
                 architecture, encoder_name=encoder, encoder_weights=weights, in_channels=3, classes=classes

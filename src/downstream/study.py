@@ -22,6 +22,7 @@ from src.data.layouts import Domains
 from src.data.sixteen_bits import white_of
 from src.data.unpaired import in_random_order
 from src.downstream.run import FREE_ON_RESUME, segment
+from src.metrics import references
 from src.runs import hub, resuming
 from src.runs.find import find
 from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
@@ -38,7 +39,7 @@ from src.translation.labelled_set import write_set
 from src.translation.scale import Scale
 from src.translation.weights import load
 
-COLOUR = "colour transfer (Reinhard)"
+COLOUR = references.ROWS["_transfer"]
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,15 @@ class Batch:
 
 
 class ScoreMap(NamedTuple):
-    """What a tap's attention makes of an image: significance [B, P], chosen places [B, N], and (H, W) of the map."""
+    """What a tap's attention makes of an image: significance [B, P], chosen places [B, N], and (H, W) of the map.
+
+    `random` tells a tap without attention, as all of CUT's are: its significance is noise.
+    """
 
     score: Tensor
     places: Tensor
     grid: tuple[int, int]
+    random: bool = False
 
 
 Places = dict[str, tuple[Tensor, tuple[int, int]]]
@@ -57,7 +61,7 @@ class Method(Protocol[S]):
         """Whether every later step does the same operations as the next one."""
 
     def translator(self) -> nn.Module:
-        """The network x -> y that is kept, averaged and evaluated."""
+        """G, the network x -> y that is kept, averaged and evaluated; the setting `generator` builds it."""
 
     def forward_pass(self, batch: Batch) -> S:
         """Run the generators once; both players read the result."""

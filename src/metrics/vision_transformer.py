@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from src.metrics.extractor import REMEDY, Embedding, read_weights
+from src.system import packages
 from src.system.errors import UserError
 
 SIDE = 224
@@ -33,12 +34,11 @@ class VisionTransformer(nn.Module):
 
     def __init__(self, *, name: str, model: str, weights: str | None) -> None:
         super().__init__()
-        try:
-            import timm
-            from timm.models.vision_transformer import VisionTransformer as Network
-            from timm.models.vision_transformer import checkpoint_filter_fn
-        except ImportError as error:
-            raise UserError(f"extractor={name} needs timm; pip install -e '.[vit]'") from error
+        packages.demand(f"extractor={name}", "timm", extra="vit")
+        import timm
+        from timm.models.vision_transformer import VisionTransformer as Network
+        from timm.models.vision_transformer import checkpoint_filter_fn
+
         config = timm.models.get_pretrained_cfg(model)
         if config is None:
             raise UserError(f"extractor.model={model}: no network of timm's; see timm.list_models(pretrained=True)")

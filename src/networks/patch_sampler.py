@@ -100,7 +100,7 @@ class PatchSampler(nn.Module):
         for number, (tap, score_BP) in enumerate(scores.items()):
             grid = (features[tap].shape[2], features[tap].shape[3])
             stride = max(1, features["pixels"].shape[2] // grid[0])
-            ranked = self.selection.ranked > 0 and not isinstance(self.attention[tap], NoAttention)
+            ranked = self.selection.ranked > 0 and not self.is_random(tap)
             inner = inside(tap, grid, stride, self.selection.patches, ranked=ranked)
             last_BP = None if ignored_B1HW is None else inner.take(at_centres(tap, grid, stride, ignored_B1HW))
             own_B = noise.fork(key_B, number)
@@ -121,6 +121,10 @@ class PatchSampler(nn.Module):
                 tap: _unit(self.heads[tap](self._compared(tap, _widen(features[tap]), places_BN)))
                 for tap, places_BN in places.items()
             }
+
+    def is_random(self, tap: str) -> bool:
+        """Whether the places of a tap are a uniform draw, as it has no attention."""
+        return isinstance(self.attention[tap], NoAttention)
 
     def _compared(self, tap: str, x_BCHW: Tensor, places_BN: Tensor) -> Tensor:
         return self._attention(tap).attend(x_BCHW, places_BN) if self.attended else at_places(x_BCHW, places_BN)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from src.runs.folder import CONFIG, METRICS, WEIGHTS
+from src.system import packages
 from src.system.errors import DISK, UserError
 from src.system.ranks import say
 
@@ -131,10 +132,7 @@ def answered(what: str) -> Iterator[None]:
 
 def demand_client(what: str) -> None:
     """Raise UserError if the Hub's client is not installed; else keep each of its requests out of the command's log."""
-    try:
-        import huggingface_hub  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"{what} needs the package huggingface_hub; pip install -e '.[hub]'") from error
+    packages.demand(what, "huggingface_hub", extra="hub")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 

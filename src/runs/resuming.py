@@ -11,12 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from src.config import command
-from src.runs.folder import CHECKPOINT, METRICS, PREVIOUS, REQUEUED, WEIGHTS, load_config, save_config
+from src.runs.folder import CHECKPOINTS, METRICS, REQUEUED, WEIGHTS, load_config, save_config
 from src.runs.results import load_metrics
 from src.system.errors import UserError
 from src.system.ranks import is_first, say
 
-CHECKPOINTS = (CHECKPOINT, PREVIOUS)
 EXTENDED = "extended_from"
 """In the configuration of a run that was trained longer: the epochs it was begun with."""
 REPEATED = ("data", "extractor")

@@ -8,13 +8,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from src.config.build import build_method
+from src.config.build import build_generator, build_method
 from src.runs.folder import CONFIG, WEIGHTS, load_config
 from src.system.errors import UserError
 from src.system.files import write
 
 AVERAGE = "average."
 """What the names of the averaged weights begin with in a weights file."""
+LAST = "G."
+"""What those of the translator's last step begin with: every method calls it G."""
 
 
 def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
@@ -28,17 +30,14 @@ def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
 
 
 def load_translator(folder: Path, *, average: bool) -> nn.Module:
-    """The trained translator x -> y of a run, in evaluation mode on the CPU.
+    """The trained translator x -> y of a run, in evaluation mode on the CPU, without the rest of its method.
 
     Args:
         folder: of the run.
         average: the averaged weights, or those of the last step.
     """
-    config = load_config(folder)
-    method = build_method(config)
-    tensors = load_weights(folder)
-    network: nn.Module = method.translator()
-    prefix = AVERAGE if average else next(f"{name}." for name, part in method.named_modules() if part is network)
+    network: nn.Module = build_generator(load_config(folder))
+    tensors, prefix = load_weights(folder), AVERAGE if average else LAST
     fill(network, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}, folder)
     return network
 

@@ -1,5 +1,7 @@
 """The device a command computes on, and what the last bits of a result follow from beside seed, data and code."""
 
+import os
+
 import torch
 
 from src.system.errors import UserError, did_you_mean
@@ -16,6 +18,11 @@ def device(accelerator: str) -> torch.device:
         near = "" if accelerator in there else did_you_mean(accelerator, [*there, "auto"])
         raise UserError(f"accelerator={accelerator}: not to be had here; use auto, {usable}{near}")
     return torch.device(accelerator)
+
+
+def cores() -> int:
+    """Of the CPU that this process may use, which a job of a cluster has fewer of than its machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def arithmetic(where: torch.device) -> str:

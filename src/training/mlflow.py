@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from src.runs.folder import load_config
 from src.runs.survey import flat
+from src.system import packages
 from src.system.errors import UserError
 from src.system.files import write
 
@@ -28,6 +29,7 @@ class MlflowRun(MLFlowLogger):
 
     def __init__(self, save_dir: Path, *, experiment: str, tracking_uri: str) -> None:
         self._kept = save_dir / _ID
+        packages.demand("logger=mlflow", "mlflow", extra="mlflow", further=", or take logger=default")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it tells its makers otherwise
         try:
             super().__init__(
@@ -36,10 +38,6 @@ class MlflowRun(MLFlowLogger):
                 tracking_uri=tracking_uri,
                 run_id=self._kept.read_text().strip() if self._kept.is_file() else None,
             )
-        except ModuleNotFoundError as error:
-            raise UserError(
-                "logger=mlflow needs the package mlflow; pip install -e '.[mlflow]', or take logger=default"
-            ) from error
         except Exception as error:  # MLflow's own, which cannot be named without it
             raise UserError(f"logger.mlflow.tracking_uri: {' '.join(str(error).split())}") from error
 

@@ -16,6 +16,7 @@ from src.config.build import PARTS, build, check, entries
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.parts import parameters_by_part
+from src.metrics import references
 from src.metrics.direction import better
 from src.networks.critic import looked_through
 from src.runs import resuming
@@ -34,7 +35,7 @@ from src.training.callbacks.initial_weights import InitialWeights
 from src.training.callbacks.reach import Reach
 from src.training.callbacks.scores import EpochScores
 from src.training.schedule import extension
-from src.training.start import method_for
+from src.training.start import fit_colours, method_for
 from src.training.trainer import build_module, build_trainer, fit, quieten
 from src.training.translation import Translation
 from src.training.validation import Validation
@@ -87,11 +88,15 @@ def _train(run: Run) -> dict[str, float]:
     config, folder = run.config, run.folder
     quieten()
     data: UnpairedData = build(config.data, "data")
-    validation = Validation(data, build(config.metrics.scores, "metrics.scores"), config.trainer.limit_val_batches)
+    scores = build(config.metrics.scores, "metrics.scores")
     initial, cost, curve = InitialWeights(), Cost(), Curve(folder)
-    method = method_for(config, data, initial, new=run.start is None)
+    method = method_for(config, data.transforms, initial, new=run.start is None)
     module = build_module(config, method)
     assert isinstance(module, Translation)
+    build_trainer(config, folder, [])  # refused now, not after the streets are drawn; callbacks may read frames
+    validation = Validation(data, scores, config.trainer.limit_val_batches)
+    if run.start is None:
+        fit_colours(module, data.untrained)
     module.held_from = config.get(resuming.EXTENDED)
     chosen = entries(
         config.callbacks,
@@ -178,8 +183,7 @@ def _epoch_scores(config: DictConfig, validation: Validation, curve: Curve) -> l
 
 def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int) -> None:
     """Say on stderr what came out, and where it lies; `longer` is the number of epochs to try next."""
-    columns = {"": "output", "_raw": "last step", "_source": "source", "_transfer": "colour transfer"}
-    columns |= {"_aligned": "colour alignment", "_floor": "real"}
+    columns = {"": "output", "_raw": "last step", **references.NAMES}
     table = Table("score", "better", *columns.values(), title=str(folder))
     for name in names:
         values = [metrics.get(name + suffix) for suffix in columns]

@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 from torch import nn
 
 from src.config.build import build_method
-from src.data.datamodule import UnpairedData
-from src.methods.base import Method
+from src.data.transforms import Transforms
+from src.data.untrained import Untrained
 from src.networks.critic import Critic
 from src.networks.discriminator import Discriminator
 from src.networks.generator import Decoder, Encoder, Generator
@@ -17,17 +17,17 @@ from src.runs import hub
 from src.system.errors import UserError
 from src.system.ranks import say
 from src.training.callbacks.initial_weights import InitialWeights
+from src.training.translation import Translation
 
 
-def method_for(config: DictConfig, data: UnpairedData, initial: InitialWeights, *, new: bool) -> Any:
-    """The method of a run, a Module as well, ready for its first step, or for the checkpoint that fills it.
+def method_for(config: DictConfig, transforms: Transforms, initial: InitialWeights, *, new: bool) -> Any:
+    """The method of a run, a Module as well, ready for the data's colours, or for the checkpoint that fills it.
 
-    Its weights follow from the seed alone, whatever was drawn before; those of `init_from` and the colours of the data
-    take their place.
+    Its weights follow from the seed alone, whatever was drawn before; those of `init_from` take their place.
 
     Args:
         config: of the run.
-        data: of the run.
+        transforms: whose size its images have.
         initial: takes the weights of `init_from`.
         new: whether there is no checkpoint.
     """
@@ -35,12 +35,18 @@ def method_for(config: DictConfig, data: UnpairedData, initial: InitialWeights, 
     method = build_method(config)
     if new and config.get("init_from") is not None:
         say(initial.take(method, hub.path_of(config.init_from)))
-    if new and _aligns(method):
-        method.fit_colours(*data.untrained.colours)
-    _demand_room(method, data.transforms.height, data.transforms.width)
+    _demand_room(method, transforms.height, transforms.width)
     if config.compile:
         _compile(method)
     return method
+
+
+def fit_colours(module: Translation, untrained: Untrained) -> None:
+    """Give a new method and its average the colours of the data, where it aligns them."""
+    average = module.average.network
+    if isinstance(average, Generator) and average.architecture.align:
+        for network in (module.method, average):
+            network.fit_colours(*untrained.colours)
 
 
 def _demand_room(method: Any, height: int, width: int) -> None:
@@ -54,11 +60,6 @@ def _demand_room(method: Any, height: int, width: int) -> None:
                 f"{'lower it or ' if halves else ''}raise data.size"
             )
     method.score_maps(torch.zeros(1, 3, height, width), torch.zeros(1, dtype=torch.int64), 0.0)
-
-
-def _aligns(method: Method[Any]) -> bool:
-    translator = method.translator()
-    return isinstance(translator, Generator) and translator.architecture.align
 
 
 def _compile(method: nn.Module) -> None:

@@ -24,9 +24,12 @@ T = TypeVar("T")
 
 
 def source_frames(data: DictConfig | None, split: str, run: Path | None = None) -> list[LabelledFrame]:
-    """The labelled source frames of a split; see domains.
+    """The labelled source frames of a split; those that cannot be used are left out, with a line on stderr.
 
-    Frames that cannot be used are left out, with a line on stderr.
+    Args:
+        data: a node that names a set, see domains; None takes that of the run.
+        split: train or val.
+        run: folder of a trained run.
 
     Raises UserError if the split is none, or if the source has no class maps.
     """

@@ -215,6 +215,35 @@ def test_a_setting_that_no_class_takes_is_refused_before_anything_is_drawn(untou
 
 
 @pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("method.temperature=0", "temperature must be > 0, got 0"),
+        ("generator.width=0", r"generator\.width must lie in"),
+        ("attention.module.kernel_size=4", "kernel_size must be odd"),
+        ("selection.patches=1", "patches must be >= 2"),
+        ("selection.patches=1000000", "exceeds the [0-9]+ places of the map"),
+        ("discriminator.halvings=8", r"^discriminator\.halvings: needs images of"),
+        ("module.decay=2", r"^module\.decay must lie in"),
+        ("optimizer.betas=[2,0.9]", "^optimizer: "),
+        ("metrics.scores.seeds=0", "seeds"),
+        ("data.layout.holdout=1", r"^data\.layout\.holdout must be >= 2, got 1$"),
+        ("data.layout.tune=1", r"^data\.layout\.tune must be >= 2 or null, got 1$"),
+        ("trainer.devices=2", "^trainer.devices asks for 2 processes; add trainer=ddp$"),
+        ("trainer.devices=0", "^trainer: "),
+        ("logger=wandb logger.wandb.mode=offlin", r"^logger\.wandb\.mode must be one of"),
+        ("+init_from=nowhere", "^init_from: "),
+    ],
+)
+def test_a_value_that_a_constructor_refuses_is_refused_before_anything_is_drawn(
+    setting: str, message: str, untouched: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("src.data.layouts.write_streets", lambda root: pytest.fail("the streets are drawn"))
+    where = [f"data.root={untouched}/streets", "trainer=cpu", "discriminator=discriminator"]
+    folder = untouched.parent / f"{untouched.name}_run"
+    assert_refused(run_composed("train", folder, [*where, *setting.split()]), message)
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ("runs=[nowhere]", "^runs: nowhere holds no finished run"),

@@ -59,6 +59,7 @@ def training_data(root: Path, cache: Path | None = None, white: float = 65535) -
     whole.data.cache = None if cache is None else str(cache)
     data = build(whole.data, "data")
     assert isinstance(data, UnpairedData)
+    assert data.images  # lists the files
     return data
 
 

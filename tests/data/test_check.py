@@ -180,3 +180,16 @@ def test_masks_are_counted_and_those_that_do_not_fit_named(tmp_path: Path, capsy
     assert line.endswith("trainA/0.png 48x40; a mask has the size of its frame")
     assert wrong["ignored"]["x"]["share"] is None
     assert checked(root, "data=folders", "labels=camvid")["ignored"] == {}
+
+
+def test_it_reads_on_the_processors_that_the_process_may_use(shared: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 2, 5}, raising=False)
+    counts, survey = set(), check_module.survey
+
+    def counted(files: Any, *, workers: int, **options: Any):
+        counts.add(workers)
+        return survey(files, workers=workers, **options)
+
+    monkeypatch.setattr(check_module, "survey", counted)
+    check(composed("check", f"data.root={shared}"))
+    assert counts == {3}

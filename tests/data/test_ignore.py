@@ -49,6 +49,7 @@ def marked(tmp_path: Path) -> Path:
 def data(root: Path, *overrides: str) -> UnpairedData:
     fixed = ["data=folders", f"data.root={root}", "data.size=32", "data.load=64", "data.num_workers=0"]
     found: UnpairedData = build(config(*fixed, *overrides).data, "data")
+    assert found.images  # lists the files
     return found
 
 

@@ -145,7 +145,7 @@ def test_a_set_that_was_gone_on_with_equals_one_drawn_at_once(
 
 def test_processes_draw_the_same_bytes(tmp_path: Path, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "LEAST", 1)
-    monkeypatch.setattr(write, "_cores", lambda: 2)
+    monkeypatch.setattr(write, "cores", lambda: 2)
     monkeypatch.setattr(write, "draw", None)  # not in this process
     write.write_frames(tmp_path / "streets", FEW)
     assert write.streets_digest(tmp_path / "streets") == write.streets_digest(few)
@@ -155,7 +155,7 @@ def test_what_cannot_be_written_by_a_process_is_said_as_by_this_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write, "LEAST", 1)
-    monkeypatch.setattr(write, "_cores", lambda: 2)
+    monkeypatch.setattr(write, "cores", lambda: 2)
     (tmp_path / ".streets-1.part").mkdir()
     (tmp_path / ".streets-1.part/cityscapes").write_text("a file where a folder should be")
     with pytest.raises(NotADirectoryError) as raised:
@@ -166,7 +166,7 @@ def test_what_cannot_be_written_by_a_process_is_said_as_by_this_one(
 
 def test_the_death_of_a_process_that_draws_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "LEAST", 1)
-    monkeypatch.setattr(write, "_cores", lambda: 2)
+    monkeypatch.setattr(write, "cores", lambda: 2)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match=r"has died \(exit code 1\).*the same command goes on$"):
         write.write_frames(tmp_path / "streets", FEW)

@@ -329,6 +329,6 @@ def test_names_that_lead_elsewhere_are_not_asked_for(finished: Path, there: Hub,
 def test_without_the_extra_one_line_says_so(there: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(
-        UserError, match=r"^hf://user/name needs the package huggingface_hub; pip install -e '\.\[hub\]'$"
+        UserError, match=r"^hf://user/name needs the package huggingface-hub; pip install -e '\.\[hub\]'$"
     ):
         hub.folder_of(f"hf://{REPO}")

@@ -14,10 +14,10 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from PIL import Image
 
+from src.metrics.references import ROWS
 from src.report import main
 from src.system.errors import UserError
 from src.tables import report
-from src.tables.table.table import REFERENCES
 from src.training import sweep_table
 from tests import forked
 from tests.conftest import TINY, UNDRAWN
@@ -163,7 +163,7 @@ def test_a_failed_job_does_not_cost_the_others_their_table(frames: Callable[...,
     assert f"table: {folder / 'table.md'}" in errors
     assert "logging interval" not in errors
     assert rows(folder) == [
-        *REFERENCES.values(),
+        *ROWS.values(),
         "cut",
         "triplet",
     ]
@@ -191,7 +191,7 @@ def test_a_killed_sweep_keeps_the_table_of_what_had_ended(frames: Callable[..., 
     job.communicate(timeout=60)
     assert job.returncode == -signal.SIGKILL
     assert rows(folder) == [
-        *REFERENCES.values(),
+        *ROWS.values(),
         "cut",
     ]
 

@@ -187,7 +187,7 @@ class CheckConfig:
         data: one of conf/data.
         labels: the table its class maps should hold ids of.
         quick: read headers only.
-        workers: threads that read; by default as many as there are processors.
+        workers: threads that read; by default as many as it may use processors.
     """
 
     data: Any = MISSING

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from src.data.streets.frames import PROGRAM, UNFINISHED, Frame, all_frames, draw, is_drawn
+from src.system.device import cores
 from src.system.errors import UserError
 from src.system.files import sha256
 from src.system.ranks import say
@@ -111,7 +112,7 @@ def _held(path: Path, root: Path) -> Iterator[None]:
 
 def _draw_all(folder: Path, missing: Sequence[Frame], total: int) -> None:
     """In as many processes as there are cores, where there are frames enough to pay for starting them."""
-    processes = min(_cores(), len(missing) // LEAST)
+    processes = min(cores(), len(missing) // LEAST)
     with tqdm(total=total, initial=total - len(missing), desc="drawing the streets", unit="frame", leave=False) as bar:
         if processes < 2:
             for frame in missing:
@@ -188,8 +189,3 @@ def _left_to_this_process(number: signal.Signals) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

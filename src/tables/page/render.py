@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from src.data.images import Pixels, read_image
+from src.metrics import references
 from src.runs.folder import CONTENT_PICTURE, IMAGES
 from src.system.errors import UserError
 from src.tables.page.charts import key, uri
@@ -19,7 +20,7 @@ from src.tables.page.pictures import BUDGET, encoded
 from src.tables.table import figure, protocol, text
 from src.tables.table.collect import Collection, ScoredRun
 from src.tables.table.rows import BASE
-from src.tables.table.table import REFERENCES, Table
+from src.tables.table.table import Table
 
 HERE = Path(__file__).resolve().parent
 WIDTH = 1080
@@ -52,7 +53,7 @@ def render(table: Table, collection: Collection) -> bytes:
         script_hash=_hash(script),
         table=table,
         base=BASE,
-        references=list(REFERENCES.values()),
+        references=list(references.ROWS.values()),
         seeds=sorted({run.seed for run in collection.finished}),
         headings=[f"{column.heading} {column.arrow}".strip() for column in table.columns],
         lines=[(label, table.seeds(label), list(_cells(table, label))) for label in table.labels],

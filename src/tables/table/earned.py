@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from src.metrics import references
 from src.tables.table.collect import ScoredRun
 from src.tables.table.columns import Column
 from src.tables.table.rows import Row
 from src.tables.table.statistics import LEVEL, interval
 
-LEARNT_NOTHING = {"_source": "the source", "_transfer": "colour transfer", "_aligned": "colour alignment"}
 _JUDGED = ("kid", "swd_unit", "content_accuracy", "content_agreement")
 
 
@@ -31,8 +31,8 @@ def earned(rows: Sequence[Row], columns: Sequence[Column], runs: Sequence[Scored
 def _best(column: Column, runs: Sequence[ScoredRun]) -> tuple[str, float] | None:
     """The best reference that learns nothing, and its value."""
     found = [
-        (name, value)
-        for suffix, name in LEARNT_NOTHING.items()
+        (references.NAMES[suffix], value)
+        for suffix in references.LEARNT_NOTHING
         for value in {column.reference(run, suffix) for run in runs}
         if value is not None
     ]

@@ -8,11 +8,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from src.metrics import references
 from src.tables.pictures.canvas import plain
 from src.tables.table.columns import Column
 from src.tables.table.comparison import ALPHA
 from src.tables.table.rows import BASE
-from src.tables.table.table import REFERENCES, Table
+from src.tables.table.table import Table
 
 ACROSS = 3
 # Okabe and Ito's palette, which stays apart for colour-blind readers; the marker says the same once more
@@ -55,7 +56,7 @@ def _panel(axis: Axes, table: Table, column: Column) -> None:
         if cell is None or not math.isfinite(cell.mean):
             continue
         test = table.test(label, column)
-        reference = label in REFERENCES.values()
+        reference = label in references.ROWS.values()
         better = test is not None and test.better
         colour = REFERENCE if reference else BETTER if better else PLAIN
         marker = "D" if reference else "*" if better else "o"

@@ -61,8 +61,8 @@ def paired(values: Mapping[int, float], base: Mapping[int, float]) -> Paired | N
     if np.ptp(differences) <= 1e-12 * max(np.abs(ours).max(), np.abs(theirs).max()):
         return None
     test = stats.ttest_rel(ours, theirs)
-    interval = test.confidence_interval(CONFIDENCE)
-    return Paired(float(differences.mean()), float(interval.low), float(interval.high), float(test.pvalue), len(seeds))
+    between = test.confidence_interval(CONFIDENCE)
+    return Paired(float(differences.mean()), float(between.low), float(between.high), float(test.pvalue), len(seeds))
 
 
 def holm(p: Sequence[float]) -> list[float]:

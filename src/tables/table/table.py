@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from src.metrics import references
 from src.system.errors import UserError
 from src.tables.table import protocol
 from src.tables.table.collect import Collection, ScoredRun
@@ -14,15 +15,6 @@ from src.tables.table.published import QUOTED
 from src.tables.table.rows import Row, pooled
 from src.tables.table.statistics import Summary, summary
 
-REFERENCES = {
-    "_source": "untranslated source",
-    "_transfer": "colour transfer (Reinhard)",
-    "_aligned": "colour alignment alone",
-    "_floor": "real against real",
-}
-OLDEST = ("untranslated source", "real against real")
-"""References that every table shows, the others where its runs have them."""
-
 
 @dataclass(frozen=True)
 class Table:
@@ -31,7 +23,7 @@ class Table:
     Attributes:
         rows: of the trained variants, in order.
         columns: in order.
-        cells: by label (those of REFERENCES too) and column key; what is missing is not there.
+        cells: by label (those of `references.ROWS` too) and column key; what is missing is not there.
         quotes: the paper's values as printed, likewise.
         tests: against CUT, in the order of columns, then rows.
         protocol: one paragraph.
@@ -50,8 +42,8 @@ class Table:
     def labels(self) -> list[str]:
         """Labels of all rows, references first."""
         known = {label for label, _ in self.cells}
-        references = [label for label in REFERENCES.values() if label in OLDEST or label in known]
-        return [*references, *(row.label for row in self.rows)]
+        shown = [label for suffix, label in references.ROWS.items() if suffix in references.OLDEST or label in known]
+        return [*shown, *(row.label for row in self.rows)]
 
     def seeds(self, label: str) -> int | None:
         """How many seeds a row has; None for a reference."""
@@ -118,7 +110,7 @@ def tabulate(collection: Collection) -> Table:
 def _cells(rows: Sequence[Row], runs: Sequence[ScoredRun], shown: Sequence[Column]) -> dict[tuple[str, str], Summary]:
     cells: dict[tuple[str, str], Summary] = {}
     for column in shown:
-        for suffix, label in REFERENCES.items():
+        for suffix, label in references.ROWS.items():
             # no network has a part in them, so runs of one protocol agree, and are no sample
             agreed = {value for run in runs if (value := column.reference(run, suffix)) is not None}
             if agreed:

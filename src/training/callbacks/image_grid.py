@@ -20,7 +20,7 @@ class ImageGrid(Callback):
     """Writes `epoch_NNNN.png` and hands the picture to TensorBoard and W&B.
 
     A row is a frame: the source, the source with a photograph's colours (Reinhard, which learns nothing), the output,
-    some photograph, and the score map of each tap.
+    some photograph, and the score map of each tap that has attention.
 
     Args:
         folder: for the pictures.
@@ -63,7 +63,8 @@ class ImageGrid(Callback):
                 "output": output,
                 "a photograph, of another place": self.photographs[number % len(self.photographs)],
             }
-            rows.append((images, pl_module.method.score_maps(x, key, progress, mask)))
+            maps = pl_module.method.score_maps(x, key, progress, mask)
+            rows.append((images, {tap: one for tap, one in maps.items() if not one.random}))
         picture = panel(self.names, rows)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_image(self.folder / f"epoch_{epoch:04d}.png", picture)

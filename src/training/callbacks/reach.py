@@ -44,11 +44,11 @@ class Reach(Callback):
             key = torch.tensor([sample_key(self.seed, epoch, number)], device=pl_module.device)
             mask = None if ignored is None else ignored.to(x.device)
             maps = pl_module.method.score_maps(x, key, progress, mask)
-            for tap, (score, places, _) in maps.items():
+            for tap, one in maps.items():
                 of_tap = self.chosen.setdefault(tap, [])
                 if len(of_tap) == number:
-                    of_tap.append(torch.zeros(score.shape[1], dtype=torch.bool))
-                of_tap[number][places[0].cpu()] = True
+                    of_tap.append(torch.zeros(one.score.shape[1], dtype=torch.bool))
+                of_tap[number][one.places[0].cpu()] = True
         shares = {
             f"places/{tap}_reached": torch.stack([one.float().mean() for one in of_tap]).mean()
             for tap, of_tap in self.chosen.items()

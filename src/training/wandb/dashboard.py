@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from src.metrics.direction import better
+from src.system import packages
 from src.system.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -21,11 +22,10 @@ def dashboard(entity: str, project: str, scores: Sequence[str]) -> "Workspace":
         project: as in conf/logger/wandb.yaml.
         scores: names in metrics.json.
     """
-    try:
-        import wandb_workspaces.workspaces as ws
-        from wandb_workspaces.reports.v2 import interface as wr
-    except ImportError as error:
-        raise UserError("the dashboard needs the package wandb-workspaces; pip install -e '.[wandb]'") from error
+    packages.demand("the dashboard", "wandb_workspaces", extra="wandb")
+    import wandb_workspaces.workspaces as ws
+    from wandb_workspaces.reports.v2 import interface as wr
+
     families = ("kid", "fid", "is", "swd_unit", "swd_std", "content")
     for score in scores:
         if not any(score == family or score.startswith(f"{family}_") for family in families):

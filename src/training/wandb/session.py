@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from src.system.errors import UserError
+from src.system import packages
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -20,12 +20,9 @@ INIT_SECONDS, FINISH_SECONDS = 30.0, 120.0  # how long a job waits for the serve
 
 def package() -> ModuleType:
     """The package wandb; raises UserError where it is not installed."""
-    try:
-        import wandb
-    except ImportError as error:
-        raise UserError(
-            "logger=wandb needs the package wandb; pip install -e '.[wandb]', or take logger=default"
-        ) from error
+    packages.demand("logger=wandb", "wandb", extra="wandb", further=", or take logger=default")
+    import wandb
+
     return wandb
 
 

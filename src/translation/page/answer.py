@@ -1,7 +1,6 @@
 """What the page gives back for an upload: source and output of the same size, the film, and where the run looks."""
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +9,6 @@ from src.data.images import Pixels, read_image, write_image
 from src.translation.jobs import is_video
 from src.translation.scale import Scale
 from src.translation.translator import Translator
-from src.translation.video.film import DecodedFrame, Film
 from src.translation.video.names import target_suffix
 from src.translation.video.translation import translate_video
 
@@ -30,6 +28,10 @@ class Offered:
     white: int
     explain: Callable[[str, Pixels], Pixels | None] | None
     unexplained: str
+
+
+class Left(Exception):
+    """Nobody waits for the answer any more."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Answer:
     unexplained: str
 
 
-def answer(label: str, offered: Offered, path: Path, folder: Path) -> Answer:
+def answer(
+    label: str, offered: Offered, path: Path, folder: Path, has_left: Callable[[], bool] = lambda: False
+) -> Answer:
     """Translate an upload.
 
     Args:
@@ -63,19 +67,31 @@ def answer(label: str, offered: Offered, path: Path, folder: Path) -> Answer:
         offered: the translator.
         path: the upload, which is within the limits.
         folder: for the files.
+        has_left: whether its visitor has closed the page; asked at each frame of a video.
 
-    Raises UserError if it cannot be read or translated.
+    Raises UserError if it cannot be read or translated, and Left.
     """
     began, translator = perf_counter(), offered.translator
-    pixels = _first_frame(path) if is_video(path) else read_image(path, offered.white)
     source, output = folder / f"{path.stem}.png", folder / f"{path.stem}_translated.png"
-    write_image(source, pixels)
-    write_image(output, translator.translate(pixels))
-    said, film = f"{path.name}, {pixels.shape[1]}x{pixels.shape[0]} pixels", None
+    film, length = None, ""
     if is_video(path):
-        film = output.with_suffix(target_suffix(path))
-        numbers = translate_video(translator.network, (path, film), translator.device, translator.memory_limit)
-        said = f"{said}, {numbers['frames']} frames of {numbers['seconds']:.1f} s"
+        film, firsts = output.with_suffix(target_suffix(path)), list[tuple[Pixels, Pixels]]()
+
+        def seen(frame: Pixels, translated: Pixels) -> None:
+            if has_left():
+                raise Left
+            firsts[:] = firsts or [(frame, translated)]
+
+        where = translator.device
+        numbers = translate_video(translator.network, (path, film), where, translator.memory_limit, seen=seen)
+        length = f", {numbers['frames']} frames of {numbers['seconds']:.1f} s"
+        ((pixels, translated),) = firsts
+    else:
+        pixels = read_image(path, offered.white)
+        translated = translator.translate(pixels)
+    write_image(source, pixels)
+    write_image(output, translated)
+    said = f"{path.name}, {pixels.shape[1]}x{pixels.shape[0]} pixels{length}"
     line = f"{said}: translated by {label} in {perf_counter() - began:.1f} s."
     if Scale(translator.height).is_far(pixels.shape[0]):
         line += f" It was trained on frames {translator.height} pixels high, and paints worse the farther from that."
@@ -84,8 +100,3 @@ def answer(label: str, offered: Offered, path: Path, folder: Path) -> Answer:
         maps, unexplained = folder / f"{path.stem}_score_maps.png", ""
         write_image(maps, picture)
     return Answer(line, pixels.shape[1], source, output, film, maps, unexplained)
-
-
-def _first_frame(path: Path) -> Pixels:
-    with closing(Film(path)) as film:
-        return next(item.pixels for item in film.read() if isinstance(item, DecodedFrame))

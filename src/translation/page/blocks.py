@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from src.system.errors import UserError, one_line
-from src.translation.page.answer import Answer
+from src.translation.page.answer import Answer, Left
 from src.translation.page.upload import Limits
 from src.translation.video.film import av
 
@@ -17,8 +17,9 @@ KEPT, SWEPT = 3600, 600
 NARROWEST, TALLEST = 240, 8192
 """CSS pixels of the slider, whose images are shown at their own size as far as the window has room for them."""
 
-Respond = Callable[[str, Path, Path], Answer]
-"""A translator's label, the upload and a folder for files -> what the page gives back; raises UserError."""
+Respond = Callable[[str, Path, Path, Callable[[], bool]], Answer]
+"""A translator's label, the upload, a folder for files and whether its visitor has left -> what the page gives back;
+raises UserError and Left."""
 
 
 def blocks(labels: Sequence[str], respond: Respond, limits: Limits, waiting: int) -> Any:
@@ -32,7 +33,9 @@ def blocks(labels: Sequence[str], respond: Respond, limits: Limits, waiting: int
     """
     import gradio as gr
 
-    def shown(label: str, upload: str | None) -> Iterator[dict[Any, Any]]:
+    left = set[str | None]()
+
+    def shown(label: str, upload: str | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
         nothing = {result: gr.update(visible=False)}
         if upload is None:
             yield {said: "", **nothing}
@@ -41,7 +44,9 @@ def blocks(labels: Sequence[str], respond: Respond, limits: Limits, waiting: int
         with TemporaryDirectory() as folder:  # Gradio has its own copies once the answer is handed on
             try:
                 limits.demand(path)
-                done = respond(label, path, Path(folder))
+                done = respond(label, path, Path(folder), lambda: request.session_hash in left)
+            except Left:
+                return
             except UserError as error:
                 line = one_line(error).replace(str(path), path.name).replace(f"{folder}/", "")
                 yield {said: _paragraph(line, "refused"), **nothing}
@@ -58,6 +63,9 @@ def blocks(labels: Sequence[str], respond: Respond, limits: Limits, waiting: int
                 looks: f"<h2>Where it looks</h2>{_paragraph(done.unexplained)}",
                 maps: gr.update(value=str(done.maps) if done.maps else None, visible=done.maps is not None),
             }
+
+    def leave(request: gr.Request) -> None:
+        left.add(request.session_hash)
 
     video = av is not None
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT)) as page:
@@ -116,6 +124,7 @@ def blocks(labels: Sequence[str], respond: Respond, limits: Limits, waiting: int
             trigger_mode="always_last",
             api_visibility="private",
         )
+        page.unload(leave)
     page.queue(max_size=waiting, default_concurrency_limit=1)
     return page
 

@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,12 +15,6 @@ from src.translation.page.policy import Policy
 from src.translation.page.upload import Limits
 
 CSS = Path(__file__).with_name("page.css")
-
-
-def demand_gradio() -> None:
-    """Raise UserError if what the page is made of is not installed."""
-    if find_spec("gradio") is None:  # imported later, as it makes folders then
-        raise UserError("the page needs the package gradio; pip install -e '.[demo]'")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from src.data.images import LARGEST, Pixels
+from src.system import packages
 from src.system.errors import UserError
 
 try:
@@ -59,8 +60,7 @@ class Film:
     """
 
     def __init__(self, path: Path) -> None:
-        if av is None:
-            raise UserError(f"{path}: translating a video needs PyAV; pip install -e '.[video]'")
+        packages.demand(f"{path}: a video", "av", extra="video")
         self.path = path
         self._turned = False
         self._size: tuple[int, int] | None = None

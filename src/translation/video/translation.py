@@ -21,6 +21,8 @@ from src.translation.video.film import DecodedFrame, Film
 from src.translation.video.flicker import Flicker
 from src.translation.video.writing import Writer
 
+Seen = Callable[[Pixels, Pixels], None]
+"""Told of each frame and its output, in order; what it raises ends the translation, and nothing is left of it."""
 Note = Callable[..., None]
 """Told of source, target, the hash of its file and, as `video`, of what is to be remembered, before the file stands."""
 
@@ -32,6 +34,7 @@ def translate_video(
     memory_limit: float = MEMORY_LIMIT,
     note: Note | None = None,
     scale: Scale | None = None,
+    seen: Seen | None = None,
 ) -> dict[str, Any]:
     """Translate each frame whole; times and sound stay as they are.
 
@@ -42,6 +45,7 @@ def translate_video(
         memory_limit: GiB, see translate_images.
         note: called before the file stands under its name.
         scale: the height to work at; None is the film's own, without a word.
+        seen: called with each frame and its output.
 
     Returns what was written: frames, seconds, frames a second, size, streams of sound, and flicker (see Flicker).
 
@@ -53,7 +57,7 @@ def translate_video(
     try:
         with closing(Film(source)) as film:
             target.parent.mkdir(parents=True, exist_ok=True)
-            numbers = _translate(network, film, temporary, target.suffix, where, memory_limit, scale or Scale())
+            numbers = _translate(network, film, temporary, target.suffix, where, memory_limit, scale or Scale(), seen)
         if note is not None:
             note(source, target, sha256(temporary), video=numbers)
         temporary.replace(target)
@@ -66,7 +70,14 @@ def translate_video(
 
 
 def _translate(
-    network: nn.Module, film: Film, path: Path, suffix: str, where: torch.device, memory_limit: float, scale: Scale
+    network: nn.Module,
+    film: Film,
+    path: Path,
+    suffix: str,
+    where: torch.device,
+    memory_limit: float,
+    scale: Scale,
+    seen: Seen | None,
 ) -> dict[str, Any]:
     batches = _batches(film.read(), where, scale.size)
     batch: list[Any] | None = next(batches)
@@ -90,6 +101,8 @@ def _translate(
                 last = pictures[-1]
             for picture, output in zip(pictures, outputs, strict=True):
                 flicker.add(picture.pixels, output)
+                if seen is not None:
+                    seen(picture.pixels, output)
             if encoded is not None:
                 encoded.result()
             encoded = encoding.submit(_encode, writer, batch, outputs)

@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from src.metrics.direction import better, distance
+from src.metrics.references import LEARNT_NOTHING, NAMES, OLDEST
 from src.translation.weights.facts import Provenance
 
 _HEADING = {
@@ -34,15 +35,6 @@ _PROTOCOL = (
     *("n_fake", "n_real", "side", "resize", "frames", "extractor", "extractor_sha256", "kid", "fid", "is", "swd"),
     *("sharpness", "floor", "transfer", "aligned"),
 )
-_REFERENCES = {
-    "_source": "source, untranslated",
-    "_transfer": "colour transfer",
-    "_aligned": "colour alignment",
-    "_floor": "real against real",
-}
-"""What stands beside the output's score: frames that nothing was learnt for, and the best there can be."""
-_OLDEST = ("_source", "_floor")
-_LEARNT_NOTHING = ("_source", "_transfer", "_aligned")
 _USE = """\
 Research on translation without pairs, and frames of a simulator or game as training data for networks that are then
 judged on real ones. Outputs are no photographs and show nothing that happened: do not pass them off as such, and let
@@ -153,9 +145,9 @@ def _scores(provenance: Provenance) -> list[str]:
     names = [name for name in metrics if f"{name}_source" in metrics and name not in deviations]
     if not names:
         return ["None that a reference goes with."]
-    shown = [end for end in _REFERENCES if end in _OLDEST or any(name + end in metrics for name in names)]
+    shown = [end for end in NAMES if end in OLDEST or any(name + end in metrics for name in names)]
     table = [
-        f"| score | better | output | {' | '.join(_REFERENCES[end] for end in shown)} |",
+        f"| score | better | output | {' | '.join(NAMES[end] for end in shown)} |",
         f"|---|---|---:|{'---:|' * len(shown)}",
     ]
     for name in names:
@@ -171,8 +163,8 @@ def _verdict(metrics: Mapping[str, float], names: Sequence[str], suffix: str) ->
     """By which scores the output beats all that learns nothing; empty for runs of which only the source was scored."""
     by: dict[bool, list[str]] = {True: [], False: []}
     for name in names:
-        ends = [end for end in (suffix, *_LEARNT_NOTHING) if name + end in metrics]
-        if len(ends) > len(_LEARNT_NOTHING):
+        ends = [end for end in (suffix, *LEARNT_NOTHING) if name + end in metrics]
+        if len(ends) > len(LEARNT_NOTHING):
             ours, *others = (distance(name, metrics[name + end]) for end in ends)
             by[ours < min(others)].append(f"`{name}`")
     if not any(by.values()):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from src.networks.generator import Generator
+from src.system import packages
 from src.system.errors import UserError
 from src.translation.weights import facts as facts_of
 from src.translation.weights import onnx_graph
@@ -90,11 +91,10 @@ def read(path: Path) -> OnnxTranslator:
 
 
 def _packages(what: str) -> tuple[ModuleType, ModuleType]:
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError as error:
-        raise UserError(f"{what} needs the package {error.name}; pip install -e '.[export]'") from error
+    packages.demand(what, "onnx", "onnxruntime", extra="export")
+    import onnx
+    import onnxruntime
+
     return onnx, onnxruntime
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save
 
 from src.networks.generator import Generator, restore
 from src.runs.folder import CONFIG
-from src.runs.weights import AVERAGE
+from src.runs.weights import AVERAGE, LAST
 from src.system.errors import UserError
 from src.translation.weights import facts as facts_of
 
@@ -35,7 +35,7 @@ def read(path: Path) -> Generator:
     try:
         with safe_open(path, "pt") as file:
             names, said = list(file.keys()), file.metadata() or {}
-            if not said and any(name.startswith(("G.", AVERAGE)) for name in names):
+            if not said and any(name.startswith((LAST, AVERAGE)) for name in names):
                 raise UserError(f"{path}: the weights of a run, which its {CONFIG} describes; name its folder by run=")
             architecture = facts_of.architecture(said)
             return restore(architecture, {name: file.get_tensor(name).float() for name in names})

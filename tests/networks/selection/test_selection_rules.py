@@ -11,6 +11,7 @@ from torch import Tensor
 
 from src.networks.selection.base import Selection
 from src.networks.selection.gumbel import Gumbel
+from src.networks.selection.least import Least
 from src.networks.selection.spread import Spread
 from src.networks.selection.topk import TopK
 
@@ -36,8 +37,8 @@ def keys(batch: int = 3, seed: int = 0) -> Tensor:
 # Every rule ------------------------------------------------------------------------------------------------------
 
 
-def test_the_folder_holds_the_papers_rule_and_its_two_alternatives():
-    assert {"topk", "spread", "gumbel"} <= set(RULES)
+def test_the_folder_holds_the_papers_rule_its_two_alternatives_and_its_control():
+    assert {"topk", "spread", "gumbel", "least"} <= set(RULES)
 
 
 @each_rule
@@ -133,6 +134,17 @@ def test_top_n_is_the_head_of_the_sorted_places(patches):
     places = TopK(patches=patches)(score, GRID, keys(), 0.0)
     for image, chosen in zip(score.tolist(), places.tolist(), strict=True):
         assert chosen == sorted(range(48), key=lambda p: -image[p])[:patches]
+
+
+@pytest.mark.parametrize("patches", [2, 5, 46])
+def test_the_least_are_what_top_n_leaves(patches):
+    """Its other 48 - N places, from the lowest up."""
+    score = scores()
+    least = Least(patches=patches)(score, GRID, keys(), 0.0)
+    top = TopK(patches=48 - patches)(score, GRID, keys(), 0.0)
+    for image, low, high in zip(score.tolist(), least.tolist(), top.tolist(), strict=True):
+        assert low == sorted(range(48), key=lambda p: image[p])[:patches]
+        assert sorted([*low, *high]) == list(range(48))
 
 
 # Spread ----------------------------------------------------------------------------------------------------------

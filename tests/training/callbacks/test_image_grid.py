@@ -56,5 +56,19 @@ def test_a_row_is_source_colour_transfer_output_and_photograph(
         assert (photograph == read(root / photographs / f"{number}.png")).all()
 
 
+def test_taps_without_attention_have_no_map(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Their scores are noise, and five pictures of noise would be most of CUT's panel."""
+    seen: list[list[str]] = []
+
+    def looked_at(names: Sequence[str], rows: Sequence[tuple[Mapping, Mapping]]) -> Pixels:
+        seen.extend(list(maps) for _, maps in rows)
+        return score_maps.panel(names, rows)
+
+    monkeypatch.setattr(image_grid, "panel", looked_at)
+    settings = ["attention=bam", "attention.taps=[down1,block5]", "trainer.max_epochs=1"]
+    train(tiny(root, *settings, panel=DRAWN), tmp_path / "run")
+    assert seen == [["down1", "block5"]] * 2
+
+
 def read(path: Path) -> Pixels:
     return np.asarray(Image.open(path))

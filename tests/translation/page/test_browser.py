@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ import pytest
 from PIL import Image
 
 from src.explain import explain
+from src.translation.page.answer import Answer, Left
+from src.translation.page.blocks import blocks
+from src.translation.page.serving import quiet, served
+from src.translation.page.upload import Limits
 from src.translation.translator import Translator
 from tests import labelled
 from tests.labelled import composed
@@ -175,6 +181,31 @@ def test_a_film_is_given_back_as_one(browser: Any, server: Server, tmp_path: Pat
         translated, _ = films.read(tmp_path / "back.mp4")
         assert [one.shape for one in translated] == [(48, 64, 3)] * 6
         visit.page.locator("#film video").wait_for()
+
+
+def test_a_closed_page_ends_what_was_made_for_it(browser: Any, frame: Path):
+    begun, ended = threading.Event(), threading.Event()
+
+    def respond(label: str, path: Path, folder: Path, has_left: Callable[[], bool]) -> Answer:
+        begun.set()
+        while not has_left():
+            time.sleep(0.05)
+        ended.set()
+        raise Left
+
+    limits = Limits(megapixels=1, megabytes=1, seconds=1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with quiet(), served(blocks(["mine"], respond, limits, 2), "127.0.0.1", port, limits) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(address)
+        page.set_input_files("#upload input[type=file]", frame, timeout=SLOW)
+        assert begun.wait(60)
+        assert not ended.wait(1)
+        context.close()
+        assert ended.wait(60)
 
 
 def bad(folder: Path, name: str) -> Path:

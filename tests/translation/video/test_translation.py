@@ -4,6 +4,7 @@ import gc
 import json
 import resource
 import struct
+import sys
 import weakref
 from contextlib import closing
 from fractions import Fraction
@@ -319,8 +320,8 @@ def test_what_is_no_film_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(film_module, "LARGEST", 64 * 48 - 1)
     with pytest.raises(UserError, match="frames of 64x48 are more than"):
         translated(source)
-    monkeypatch.setattr(film_module, "av", None)
-    with pytest.raises(UserError, match=r"needs PyAV; pip install -e '\.\[video\]'"):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(UserError, match=r"needs the package av; pip install -e '\.\[video\]'"):
         translated(source)
 
 
