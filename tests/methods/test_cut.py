@@ -282,7 +282,7 @@ def peak():
     # kB; getrusage's figure starts from that of the process that started this one
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 def measured(attention):
-    torch.manual_seed(0); torch.set_num_threads(2)
+    torch.manual_seed(0)
     method = build_method(config("attention=" + attention, "generator.width=16", "discriminator=discriminator",
                                   "discriminator.width=16", "selection.patches=256"))
     before = peak()
