@@ -192,9 +192,7 @@ class CUT(nn.Module):
         features = self.G.encoder(self.G.align(x))
         scores = self.H.score(features, key)
         places = self.H.choose(features, scores, key, progress, ignored)
-        return {
-            tap: ScoreMap(scores[tap], places[tap], _grid(features[tap]), self.H.is_random(tap)) for tap in places
-        }
+        return {tap: ScoreMap(scores[tap], places[tap], _grid(features[tap]), self.H.is_random(tap)) for tap in places}
 
     def fit_colours(self, x: Colours, y: Colours) -> None:
         """Fit the colour alignment of G."""
