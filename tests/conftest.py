@@ -51,6 +51,8 @@ PLAIN = [
 TINY = ["generator.width=4", "discriminator.width=4", "sampler.embedding=16", "selection.patches=8", *PLAIN]
 # to draw the panel takes longer than the steps of an epoch; for runs whose panels no test looks at
 UNDRAWN = "~callbacks.image_grid"
+# likewise the table and the page of a sweep, drawn after each job
+UNTABLED = "~hydra.callbacks.table"
 
 
 # minutes each, begun first, so that all processes of tests end together: a file is one process's

@@ -1,5 +1,6 @@
 """What `pip install -e .` brings is enough to translate, train, score and report: no extra is imported on the way."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -68,9 +69,23 @@ def test_the_extras_are_not_in_it(base: Path, tmp_path: Path):
     assert typed(base, tmp_path, "-c", code).stdout == "[] True\n"
 
 
+IN_TURN = """
+import json, os, runpy, sys
+import src.training.run  # seconds, and once for all
+for line in json.loads(sys.argv[1]):
+    if command := os.fork():
+        if code := os.waitstatus_to_exitcode(os.waitpid(command, 0)[1]):
+            sys.exit(f"{line}: exit code {code}")
+    else:
+        sys.argv = line
+        runpy.run_module(line[0], run_name="__main__", alter_sys=True)
+        sys.exit()
+"""
+
+
 def test_a_training_its_report_and_its_translations_need_no_extra(base: Path, tmp_path: Path):
     root, run = write_frames(tmp_path / "frames"), tmp_path / "run"
-    for command in (
+    commands = (
         ["src.train", *RUN, f"data.root={root}", f"hydra.run.dir={run}"],
         ["src.report", str(run), "--output", str(tmp_path / "report")],
         ["src.translate", f"run={run}", f"input={root}/testA", f"output={tmp_path}/out"],
@@ -79,10 +94,11 @@ def test_a_training_its_report_and_its_translations_need_no_extra(base: Path, tm
         ["src.export", f"run={run}", "format=safetensors", f"output={tmp_path}/g.safetensors"],
         ["src.runs", str(tmp_path)],
         ["src.data.check", "data=folders", f"data.root={root}"],
-    ):
-        done = typed(base, tmp_path, "-m", *command)
-        assert done.returncode == 0, (command, done.stderr)
+    )
+    done = typed(base, tmp_path, "-c", IN_TURN, json.dumps(commands))
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "report/report.html").is_file()
+    assert (tmp_path / "g.safetensors").is_file()
 
 
 def test_the_shipped_weights_need_no_extra(base: Path, tmp_path: Path):

@@ -17,7 +17,7 @@ from src.system.errors import UserError
 from src.training.callbacks.checkpoint import REQUEUE, Interrupted
 from src.training.run import train
 from tests import forked
-from tests.conftest import TINY, UNDRAWN
+from tests.conftest import TINY, UNDRAWN, UNTABLED
 from tests.faults import differences
 from tests.frames import write_frames
 from tests.test_train import tiny
@@ -25,6 +25,7 @@ from tests.test_train import tiny
 ENDLESS = [
     "trainer.max_epochs=5000",
     "callbacks.checkpoint.every_n_batches=2",
+    "metrics.scores=null",
 ]
 SLURM = {
     **{"SLURM_JOB_ID": "77", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"},
@@ -215,7 +216,8 @@ def test_an_image_that_vanished_before_the_scores_is_named(tmp_path: Path):
 
 def test_a_loss_that_is_not_finite_ends_one_job_and_not_the_sweep(tmp_path: Path):
     arguments = settings(
-        write_frames(tmp_path / "frames"), "callbacks.checkpoint.every_n_batches=1", "trainer.max_epochs=1"
+        write_frames(tmp_path / "frames"),
+        *("callbacks.checkpoint.every_n_batches=1", "trainer.max_epochs=1", "metrics.scores=null", UNTABLED),
     )
     process = start("-m", "optimizer.lr=1e30,1e-3", *arguments, f"hydra.sweep.dir={tmp_path / 'sweep'}")
     code, lines = ended(process)

@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from src.config import schema
+from tests import forked
 from tests.conftest import CONF, config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,17 @@ def test_the_table_shows_kept_runs_of_another_experiment_beside(
     assert len(lines) == 3  # the heading, one of mine, one of theirs
 
 
-def test_a_finished_run_is_skipped_a_begun_one_continued_and_a_torn_one_started_again(run: ModuleType, tmp_path: Path):
+def forked_module(log: Path, name: str, *arguments: str) -> int:
+    """What run.py starts, without the seconds of its imports."""
+    done = forked.run(name, *arguments)
+    log.write_text(done.stdout + done.stderr)
+    return done.returncode
+
+
+def test_a_finished_run_is_skipped_a_begun_one_continued_and_a_torn_one_started_again(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run, "module", forked_module)
     done, begun, torn = (tmp_path / name for name in ("done", "begun", "torn"))
     for folder in (done, begun, torn):
         folder.mkdir()

@@ -35,7 +35,7 @@ def settings(root: Path, *overrides: str):
         "data.load=32",
         "data.samples_per_epoch=2",
     ]
-    return config(*tiny, "data.num_workers=0", "trainer.max_epochs=2", "metrics.scores.seeds=1", *overrides)
+    return config(*tiny, "data.num_workers=0", "trainer.max_epochs=2", "metrics.scores=null", *overrides)
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,7 @@ def test_a_run_starts_from_weights_and_says_from_which_after_a_resume_too(
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     # a rate that moves nothing: what the run ends with is what it started with
     still = ["optimizer.lr=1e-30", "trainer.max_epochs=1", "attention=triplet", f"init_from={source}"]
+    still += ["metrics.scores=null"]
     with monkeypatch.context() as patch:
         patch.setattr("src.training.trainer.Progress", lambda: StopAfter(2))
         with pytest.raises(Interrupted):
@@ -146,7 +147,8 @@ def test_a_run_starts_from_weights_and_says_from_which_after_a_resume_too(
 
 
 def test_a_run_that_starts_from_its_seed_names_no_weights(tmp_path: Path):
-    cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", "trainer.max_epochs=1", "data.samples_per_epoch=1")
+    few = ("trainer.max_epochs=1", "data.samples_per_epoch=1", "metrics.scores=null")
+    cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", *few)
     (tmp_path / "run").mkdir()
     train(cfg, tmp_path / "run")
     assert "init_from_sha256" not in load_metrics(tmp_path / "run")[1]

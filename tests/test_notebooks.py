@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import forked
-from tests.conftest import TINY, UNDRAWN
+from tests.conftest import TINY, UNDRAWN, UNTABLED
 from tests.frames import write_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = write_frames(folder / "frames")
     command = ["src.train", "-m", *TINY, "attention=none,triplet", "seed=0,1", "data=folders"]
     command += [f"data.root={root}", "data.size=64", "data.load=64", "data.samples_per_epoch=2", "trainer.max_epochs=1"]
-    command += [UNDRAWN, "selection.patches=64", "data.num_workers=0", "metrics.scores.side=16"]
+    command += [UNDRAWN, UNTABLED, "selection.patches=64", "data.num_workers=0", "metrics.scores.side=16"]
     done = forked.run(*command, f"hydra.sweep.dir={folder / 'sweep'}")
     assert done.returncode == 0, done.stderr
     return folder / "sweep"

@@ -23,7 +23,7 @@ from src.training import trainer as lightning_trainer
 from src.training.callbacks.checkpoint import Interrupted
 from src.training.run import train
 from tests import fake_slurm, forked, frames, two_ranks
-from tests.conftest import ATTENTIONS, CONF, TINY, UNDRAWN, config
+from tests.conftest import ATTENTIONS, CONF, TINY, UNDRAWN, UNTABLED, config
 from tests.test_train import DRAWN
 
 # what is trained: one line a variant
@@ -36,8 +36,10 @@ VARIANTS = {
 }
 RESUMED = "cyclegan"
 SCORED = ("none", "cyclegan")
-for name in VARIANTS.keys() - {*SCORED}:  # how frames are scored does not depend on the attention
-    VARIANTS[name] += ["metrics.scores=null", "metrics.every_n_epochs=null"]
+UNSCORED = ("metrics.scores=null", "metrics.every_n_epochs=null")
+# neither how frames are scored nor what a second epoch begins with depends on the attention
+for name in VARIANTS.keys() - {*SCORED}:
+    VARIANTS[name] += [*UNSCORED, *(["trainer.max_epochs=1"] if name in ATTENTIONS else [])]
 
 
 write_frames = partial(frames.write_frames, train=(4, 5), test=(3, 3))
@@ -225,7 +227,8 @@ def test_without_the_option_several_devices_are_refused(base: Path, tmp_path: Pa
 def test_what_one_rank_cannot_read_ends_all_in_one_line(torn: str, tmp_path: Path):
     root = write_frames(tmp_path / "frames")
     (root / torn).write_bytes(b"torn")
-    done = forked.run("src.train", *settings(root, *two_ranks.DDP), f"hydra.run.dir={tmp_path / 'run'}", timeout=300)
+    arguments = settings(root, "trainer.max_epochs=1", *two_ranks.DDP, f"hydra.run.dir={tmp_path / 'run'}")
+    done = forked.run("src.train", *arguments, timeout=300)
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if "cannot be read as an image" in line]
     assert len(lines) == 1
@@ -236,7 +239,7 @@ def test_what_one_rank_cannot_read_ends_all_in_one_line(torn: str, tmp_path: Pat
 def test_ctrl_c_in_one_process_stops_all_with_a_checkpoint(tmp_path: Path):
     root = write_frames(tmp_path / "frames")
     folder = tmp_path / "run"
-    arguments = settings(root, "trainer.max_epochs=500", *two_ranks.DDP, f"hydra.run.dir={folder}")
+    arguments = settings(root, *UNSCORED, "trainer.max_epochs=500", *two_ranks.DDP, f"hydra.run.dir={folder}")
     process = forked.Command("src.train", *arguments)
     deadline = time.monotonic() + 300
     while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
@@ -263,7 +266,8 @@ def test_a_job_that_slurm_starts_again_goes_on(base: Path, tmp_path: Path):
 
 
 def sweep(root: Path, folder: Path, *own: str, path: str = "") -> subprocess.CompletedProcess[str]:
-    arguments = settings(root, "trainer.max_epochs=1", *two_ranks.DDP, f"hydra.sweep.dir={folder}", *own)
+    fixed = ("trainer.max_epochs=1", *UNSCORED, *two_ranks.DDP, f"hydra.sweep.dir={folder}")
+    arguments = settings(root, *fixed, *own)
     environment = {**os.environ, "PATH": path + os.environ["PATH"]}
     return forked.run("src.train", "-m", "attention=bam,none", *arguments, env=environment)
 
@@ -296,7 +300,7 @@ def test_a_sweep_is_an_array_of_slurm_jobs(tmp_path: Path):
         tool.write_text(f"#!{sys.executable}\n{Path(fake_slurm.__file__).read_text()}")
         tool.chmod(0o755)
     root = write_frames(tmp_path / "frames")
-    done = sweep(root, tmp_path / "sweep", "hydra/launcher=submitit_slurm", path=f"{tmp_path}:")
+    done = sweep(root, tmp_path / "sweep", "hydra/launcher=submitit_slurm", UNTABLED, path=f"{tmp_path}:")
     script = (tmp_path / "job.sh").read_text()
     for line in ("array=0-1%2", "nodes=1", "ntasks-per-node=2", "gpus-per-node=2", "requeue", "signal=USR2@120"):
         assert f"#SBATCH --{line}\n" in script

@@ -24,7 +24,7 @@ from src.training.callbacks.checkpoint import Interrupted
 from src.training.run import train
 from tests import forked
 from tests.bad_inputs import refusal
-from tests.conftest import TINY, UNDRAWN, config
+from tests.conftest import TINY, UNDRAWN, UNTABLED, config
 
 KID = "kid_efficientnet_lite0"
 DRAWN = "callbacks.image_grid.images=2"
@@ -186,12 +186,14 @@ def interrupted_then_resumed(cfg: DictConfig, folder: Path, stops: list[int], mo
     ("stops", "overrides"),
     [
         ([2], ["attention=triplet"]),  # in the middle of the first epoch
-        ([5], ["attention=triplet", "selection=gumbel"]),  # at the last batch of the first epoch
+        # at the last batch of the first epoch; other steps are scored alike
+        ([5], ["attention=triplet", "selection=gumbel", "metrics.scores=null"]),
         # twice in the second, with workers, and the first may have been the best
         ([8, 10], ["attention=none", "data.num_workers=2", "metrics.every_n_epochs=1"]),
-        ([3], ["attention=self", "module.accumulate=2", "trainer.max_epochs=3"]),  # between two steps' batches
+        # between two steps' batches
+        ([3], ["attention=self", "module.accumulate=2", "trainer.max_epochs=3", "metrics.scores=null"]),
         ([1, 8], ["method=cyclegan", "method.pool=2"]),  # with pools that have just filled, and that exchange
-        ([4], ["method=fastcut"]),
+        ([4], ["method=fastcut", "metrics.scores=null"]),
         ([3], ["attention=bam", "trainer.precision=64-true"]),
     ],
 )
@@ -246,6 +248,7 @@ def test_a_multirun_trains_each_variant_into_a_folder_of_its_name(frames: Callab
         "trainer.limit_val_batches=2",
         "metrics.scores.seeds=1",
         UNDRAWN,
+        UNTABLED,
     ]
     done = forked.run(
         "src.train", "-m", "attention=triplet,external,self,bam", *overrides, f"hydra.sweep.dir={tmp_path}"
@@ -275,11 +278,12 @@ def overrides_for(root: Path) -> list[str]:
         "data.num_workers=0",
         "trainer.max_epochs=1",
         "data.samples_per_epoch=6",
+        "metrics.scores.seeds=1",
     ]
 
 
 def test_a_run_that_failed_at_once_leaves_its_folder_usable(frames: Callable[..., Path], tmp_path: Path):
-    cfg = config(*overrides_for(frames()), "attention=none")
+    cfg = config(*overrides_for(frames()), "attention=none", "metrics.scores=null")
     with pytest.raises(UserError, match="exceeds the 256 places"):
         train(OmegaConf.merge(cfg, {"selection": {"patches": 1000}}), tmp_path)
     train(cfg, tmp_path)
@@ -321,7 +325,8 @@ def test_accumulated_gradients_are_those_of_the_joint_batch(frames: Callable[...
     for name, own in (("joint", ["data.batch_size=3"]), ("windows", ["module.accumulate=3"])):
         (tmp_path / name).mkdir()
         cfg = config(
-            *overrides_for(root), "attention=none", "data.samples_per_epoch=3", "trainer.precision=64-true", *own
+            *(*overrides_for(root), "attention=none", "data.samples_per_epoch=3", "metrics.scores=null"),
+            *("trainer.precision=64-true", *own),
         )
         train(cfg, tmp_path / name)
     moments = [torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("joint", "windows")]
@@ -365,7 +370,8 @@ def test_a_failing_job_does_not_stop_the_sweep(frames: Callable[..., Path], tmp_
         "data.num_workers=0",
         "trainer.max_epochs=1",
         "trainer.limit_train_batches=1",
-        "trainer.limit_val_batches=2",
+        "metrics.scores=null",
+        UNTABLED,
         f"hydra.sweep.dir={tmp_path}",
     )
     assert done.returncode == 1

@@ -187,6 +187,7 @@ def _spelling(name: str, line: Line) -> Iterator[str]:
                     yield str(error)
 
 
+@lru_cache(maxsize=256)
 def _parsed(override: str) -> Override:
     (parsed,) = OverridesParser.create(config_loader=reader()).parse_overrides([override])
     return parsed

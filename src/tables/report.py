@@ -13,17 +13,21 @@ from src.tables.table.table import Table, tabulate
 PAGE = "report.html"
 
 
-def report(folders: Sequence[Path], output: Path) -> Table:
+def report(folders: Sequence[Path], output: Path, *, written: Table | None = None) -> Table:
     """Write the table of all runs in `folders` into `output`, and the page that shows them.
 
     Several jobs may do so at once: each writes again until no run has ended in the meantime, so the last one to write
     has seen them all.
 
+    Args:
+        folders: run folders, sweeps, or folders of those.
+        output: a folder, made if missing.
+        written: the table that an earlier call left there; while the runs still make the same one, the files stay.
+
     Raises UserError as `collect` and `tabulate` do, or if `output` cannot be written.
     """
     collection = collect(folders)
-    while True:
-        table = tabulate(collection)
+    while (table := tabulate(collection)) != written:
         files = {
             "table.md": as_bytes(text.markdown(table)),
             "table.csv": as_bytes(text.rows_csv(table)),
@@ -35,7 +39,8 @@ def report(folders: Sequence[Path], output: Path) -> Table:
         _write({PAGE: render(table, collection)}, output)
         seen, collection = collection, collect(folders)
         if collection == seen:
-            return table
+            break
+    return table
 
 
 def _write(files: Mapping[str, bytes], output: Path) -> None:

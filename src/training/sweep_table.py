@@ -24,18 +24,18 @@ class SweepTable(Callback):
     """
 
     def __init__(self) -> None:
-        self._said = False
+        self._written: Table | None = None
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the table of the jobs that have ended so far."""
-        if config.hydra.mode == RunMode.MULTIRUN and _keep(config) is not None:
+        if config.hydra.mode == RunMode.MULTIRUN and (table := _keep(config)) is not None:
             say(f"table: {_folder(config) / 'table.md'}")
-            self._said = True
+            self._written = table
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write it once more: a job that was killed elsewhere could not. Jobs of this process have said where."""
-        table = _keep(config)
-        if table is not None and not self._said:
+        """Write what jobs have left since: one that was killed elsewhere could not. Jobs here have said where."""
+        table = _keep(config, self._written)
+        if table is not None and self._written is None:
             say(f"table: {_folder(config) / 'table.md'}")
         wandb = config.get("logger", {}).get("wandb")
         if table is not None and wandb is not None:
@@ -44,10 +44,10 @@ class SweepTable(Callback):
 
 
 @rank_zero_only
-def _keep(config: DictConfig) -> Table | None:
+def _keep(config: DictConfig, written: Table | None = None) -> Table | None:
     sweep = _folder(config)
     try:
-        return report([sweep], sweep)
+        return report([sweep], sweep, written=written)
     except UserError as error:
         print(f"no table: {error}", file=sys.stderr)
         return None

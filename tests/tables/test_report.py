@@ -208,9 +208,25 @@ def test_a_job_at_the_end_of_a_sweep_is_found_though_it_could_not_report(
     callback.on_job_end(OmegaConf.create({"hydra": hydra}), JobReturn())
     callback.on_multirun_end(OmegaConf.create({"hydra": hydra}))
     assert capsys.readouterr().err == f"table: {sweep / 'table.md'}\n"  # once, by the last job
+    write_run(sweep / "late", "bam", 0, {"fid": 1.0})  # of another process, which was killed before it could report
+    callback.on_multirun_end(OmegaConf.create({"hydra": hydra}))
+    assert rows(sweep)[2:] == ["cut", "bam", "triplet"]
     write_run(sweep / "odd", "bam", 0, {"fid": 1.0}, protocol={"side": 96})
     sweep_table.SweepTable().on_multirun_end(OmegaConf.create({"hydra": hydra}))
     assert "no table: scores of different protocols" in capsys.readouterr().err
+
+
+def test_what_the_last_job_has_drawn_is_not_drawn_again_at_the_end(sweep: Path, monkeypatch: pytest.MonkeyPatch):
+    drawn = []
+    monkeypatch.setattr(report, "render", lambda table, collection: drawn.append(len(table.labels)) or b"")
+    hydra = {"mode": RunMode.MULTIRUN, "sweep": {"dir": str(sweep)}, "runtime": {"cwd": str(sweep.parent)}}
+    callback = sweep_table.SweepTable()
+    callback.on_job_end(OmegaConf.create({"hydra": hydra}), JobReturn())
+    callback.on_multirun_end(OmegaConf.create({"hydra": hydra}))
+    assert len(drawn) == 1
+    write_run(sweep / "late", "bam", 0, {"fid": 1.5})
+    callback.on_multirun_end(OmegaConf.create({"hydra": hydra}))
+    assert drawn == [drawn[0], drawn[0] + 1]
 
 
 def test_a_single_run_leaves_no_table(sweep: Path):

@@ -94,4 +94,5 @@ def register() -> None:
     store = ConfigStore.instance()
     ignore("launcher")  # again: a test has filters of its own
     for name, root in ROOTS.items():
-        store.store(name=f"{name}_schema", node=root)
+        if f"{name}_schema.yaml" not in store.repo:  # it takes a while, and is asked for at every look at conf/
+            store.store(name=f"{name}_schema", node=root)

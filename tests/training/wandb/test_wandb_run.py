@@ -226,6 +226,7 @@ def test_every_job_of_a_sweep_is_one_run_of_its_group_finished_or_failed(root: P
         *OFFLINE,
         *swept,
         "trainer.max_epochs=1",
+        "metrics.scores=null",
         f"hydra.sweep.dir={sweep}",
         WANDB_API_KEY=KEY,
     )
@@ -257,7 +258,7 @@ def test_every_job_of_a_sweep_is_one_run_of_its_group_finished_or_failed(root: P
 def test_a_continued_run_continues_the_same_run_on_the_same_axis(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    cfg = config(*overrides(root, *OFFLINE, "callbacks.checkpoint.every_n_batches=1"))
+    cfg = config(*overrides(root, *OFFLINE, "callbacks.checkpoint.every_n_batches=1", "metrics.scores=null"))
     with monkeypatch.context() as patch:
         patch.setattr("src.training.trainer.Progress", lambda: StopAfter(5))
         with pytest.raises(Interrupted, match="after batch 6"):
@@ -272,7 +273,8 @@ def test_a_continued_run_continues_the_same_run_on_the_same_axis(
 
 
 def test_an_unreachable_server_costs_one_line_and_not_the_training(root: Path, tmp_path: Path):
-    own = overrides(root, "logger=wandb", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}")
+    few = ("trainer.max_epochs=1", "metrics.scores=null")
+    own = overrides(root, "logger=wandb", *few, f"hydra.run.dir={tmp_path}")
     done = command("tests.impatient", *own, WANDB_API_KEY=KEY, WANDB_BASE_URL="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("W&B: "))
