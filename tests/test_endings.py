@@ -209,6 +209,7 @@ def test_a_vanished_image_ends_the_run_in_one_line(tmp_path: Path):
 def test_an_image_that_vanished_before_the_scores_is_named(tmp_path: Path):
     root = write_frames(tmp_path / "frames")
     data = build(tiny(root).data, "data")
+    assert len(data.domains.y_train) == 6  # listed, as before a training
     (root / "trainB" / "2.png").unlink()
     with pytest.raises(UserError, match=r"trainB/2.png: the image is gone"):
         data.digest()

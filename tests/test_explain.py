@@ -83,7 +83,7 @@ def test_a_run_is_explained_on_each_image(sweep: Path, tmp_path: Path, monkeypat
     method.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("average.")})
     frame = np.asarray(Image.open(frames / "0.png").resize((44, 32), Image.Resampling.BOX))
     assert run.output.shape[1:] == frame.shape[:2]
-    for tap, (score, places, grid) in run.maps.items():
+    for tap, (score, places, grid, _) in run.maps.items():
         assert score.shape == (1, grid[0] * grid[1])
         inner = inside(tap, grid, max(1, frame.shape[0] // grid[0]), 8, ranked=True)
         best = inner.places(inner.take(score).topk(8).indices)

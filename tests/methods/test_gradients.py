@@ -60,7 +60,7 @@ def test_gradients_of_g_are_finite_differences(choice: str, size: int):
     method, data = build(choice, torch.channels_last), images(size)
     weights = list(method.G.parameters())
     state = method.forward_pass(data)
-    constants = {f.name: getattr(state, f.name) for f in fields(state) if f.name in ("features", "places")}
+    constants = {f.name: getattr(state, f.name) for f in fields(state) if f.name in ("features", "places", "keys")}
     gradients(method, state, "generator_terms")
     direction = [torch.randn_like(weight) for weight in weights]
     found = sum(float((weight.grad * step).sum()) for weight, step in zip(weights, direction, strict=True))
