@@ -105,7 +105,7 @@ def _table(runs: Sequence[FoundRun], now: datetime) -> Table:
     totals, short = _totals(runs), _short(runs)
     counts = ", ".join(f"{totals[state]} {state}" for state in ("finished", "running", "stopped", "broken"))
     lines = [
-        f"{len(runs)} runs ({counts}); {decimal(totals['bytes'])}, of which checkpoints "
+        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} ({counts}); {decimal(totals['bytes'])}, of which checkpoints "
         f"{decimal(totals['checkpoint_bytes'])}",
         *(f"{name}: {score}" for score, name in short.items() if score != name),
     ]
