@@ -105,8 +105,8 @@ def _table(runs: Sequence[FoundRun], now: datetime) -> Table:
     totals, short = _totals(runs), _short(runs)
     counts = ", ".join(f"{totals[state]} {state}" for state in ("finished", "running", "stopped", "broken"))
     lines = [
-        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} ({counts}); {decimal(totals['bytes'])}, of which checkpoints "
-        f"{decimal(totals['checkpoint_bytes'])}",
+        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} ({counts}); {decimal(totals['bytes'])}, "
+        f"of which checkpoints {decimal(totals['checkpoint_bytes'])}",
         *(f"{name}: {score}" for score, name in short.items() if score != name),
     ]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=escape("\n".join(lines)), caption_justify="left")
