@@ -119,7 +119,8 @@ def _training(config: Settings) -> dict[str, Any]:
     whole = [size for size in sizes if isinstance(size, int)]
     joint = whole[0] * whole[1] * whole[2] if len(whole) == len(sizes) else sizes
     below = tuple(f"{name}." for name in _ELSEWHERE)
-    trained = {key: value for key, value in config.items() if not f"{key}.".startswith(below)}
+    # a key that came with a later version is null unless it is used, and its run a seed of the row of older ones
+    trained = {key: value for key, value in config.items() if value is not None and not f"{key}.".startswith(below)}
     return {**trained, "data.batch_size": joint}
 
 
