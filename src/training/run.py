@@ -93,11 +93,7 @@ def _train(run: Run) -> dict[str, float]:
     method = method_for(config, data.transforms, initial, new=run.start is None)
     module = build_module(config, method)
     assert isinstance(module, Translation)
-    build_trainer(config, folder, [])  # refused now, not after the streets are drawn; callbacks may read frames
     validation = Validation(data, scores, config.trainer.limit_val_batches)
-    if run.start is None:
-        fit_colours(module, data.untrained)
-    module.held_from = config.get(resuming.EXTENDED)
     chosen = entries(
         config.callbacks,
         "callbacks",
@@ -108,7 +104,11 @@ def _train(run: Run) -> dict[str, float]:
     last, during = only_checkpoint(chosen.values()), _epoch_scores(config, validation, curve)
     reach = Reach(validation, seed=config.seed)
     trainer = build_trainer(config, folder, [DataWait(), cost, curve, initial, *during, reach, *chosen.values()])
+    # what a configuration alone can be refused for has been, before a frame is read or the streets are drawn
+    validation.demand_enough()
+    module.held_from = config.get(resuming.EXTENDED)
     if run.start is None:  # refused before other processes are started
+        fit_colours(module, data.untrained)
         batches = data.batches(trainer.world_size, config.trainer.limit_train_batches)
         module.check(trainer, batches, masks=bool(data.masks))
     else:

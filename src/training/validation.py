@@ -36,6 +36,7 @@ class Validation:
 
     Where there are several ranks, all of them call `score` and `references`: each works on its share of the frames,
     and all get the same numbers. Features of the real and the source frames are kept on disk for the next job.
+    Frames are looked for when they are first asked for.
 
     Args:
         data: of the run.
@@ -47,24 +48,31 @@ class Validation:
         self.data, self.transforms, self.white = data, data.transforms, data.white
         self._scores = scores
         self.names = [] if scores is None else scores.names
+        self._limit = limit
         self._gathered: dict[str, ImageSet] = {}
-        x_val = data.domains.x_val
-        if scores is None:
-            self.x_files, self.y_files = spaced(x_val, limit) if x_val else spaced(data.domains.x_train, SHOWN), []
-            self._demand_apart()
-            return
-        data.domains.demand_validation()
-        self.x_files, self.y_files = spaced(x_val, limit), spaced(data.domains.y_val, limit)
-        self._demand_apart()
-        if min(len(self.x_files), len(self.y_files)) < 2:
+
+    def demand_enough(self) -> None:
+        """Refuse frames that cannot be scored, or whose outputs would have one name."""
+        if self._scores is not None and min(self._counts()) < 2:
             raise UserError(
                 f"scores need at least 2 validation images a domain, got {len(self.x_files)} and {len(self.y_files)}; "
                 "add images, lower data.layout.holdout, raise trainer.limit_val_batches, or train without scores: "
                 "metrics.scores=null"
             )
-
-    def _demand_apart(self) -> None:
         demand_apart((path, _kept(Path(name))) for path, name in zip(self.x_files, self._file_names(), strict=True))
+
+    @cached_property
+    def x_files(self) -> list[Path]:
+        """The frames that are translated."""
+        domains = self.data.domains
+        if self._scores is not None:
+            domains.demand_validation()
+        return spaced(domains.x_val, self._limit) if domains.x_val else spaced(domains.x_train, SHOWN)
+
+    @cached_property
+    def y_files(self) -> list[Path]:
+        """The real frames that their outputs are scored against; none where nothing is scored."""
+        return [] if self._scores is None else spaced(self.data.domains.y_val, self._limit)
 
     @property
     def scores(self) -> Scores:

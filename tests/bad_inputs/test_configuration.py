@@ -232,6 +232,8 @@ def test_a_setting_that_no_class_takes_is_refused_before_anything_is_drawn(untou
         ("trainer.devices=0", "^trainer: "),
         ("logger=wandb logger.wandb.mode=offlin", r"^logger\.wandb\.mode must be one of"),
         ("+init_from=nowhere", "^init_from: "),
+        ("callbacks.image_grid.images=0", r"^callbacks\.image_grid\.images must be >= 1, got 0$"),
+        ("callbacks.checkpoint.every_n_batches=0", "every_n_batches must be >= 1, got 0$"),
     ],
 )
 def test_a_value_that_a_constructor_refuses_is_refused_before_anything_is_drawn(

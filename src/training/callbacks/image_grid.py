@@ -34,10 +34,13 @@ class ImageGrid(Callback):
         for name, value in (("images", images), ("every_n_epochs", every_n_epochs)):
             if value < 1:
                 raise UserError(f"callbacks.image_grid.{name} must be >= 1, got {value}")
-        self.folder = folder
-        self.every_n_epochs = every_n_epochs
-        self.seed = seed
-        files = spaced(validation.x_files, images)
+        self.folder, self.validation, self.seed = folder, validation, seed
+        self.images, self.every_n_epochs = images, every_n_epochs
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Read the frames."""
+        validation = self.validation
+        files = spaced(validation.x_files, self.images)
         self.names = [path.stem for path in files]
         self.frames = list(validation.frames(files))
         self.transferred = [validation.transferred(path) for path in files]

@@ -26,11 +26,14 @@ class Reach(Callback):
     """
 
     def __init__(self, validation: Validation, *, seed: int) -> None:
-        self.seed = seed
-        files = spaced(validation.x_files, FRAMES)
-        self.frames = list(validation.frames(files))
-        self.ignored = [validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
+        self.validation, self.seed = validation, seed
         self.chosen: dict[str, list[Tensor]] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Read the frames."""
+        files = spaced(self.validation.x_files, FRAMES)
+        self.frames = list(self.validation.frames(files))
+        self.ignored = [self.validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Choose once on each frame, with the weights and the attention in training."""

@@ -57,7 +57,9 @@ def after(reach: Reach, method: object, epochs: range) -> list[float]:
 
 
 def reach() -> Reach:
-    return Reach(Frames(), seed=0)  # type: ignore[arg-type]
+    made = Reach(Frames(), seed=0)  # type: ignore[arg-type]
+    made.setup(None, None, "fit")  # type: ignore[arg-type]
+    return made
 
 
 def test_places_are_counted_once_each():
