@@ -12,7 +12,7 @@ if __name__ == "__main__":
     answer_early("translate")  # before the imports below, which take seconds
 
 from src.config import schema
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 
 schema.register()
 
@@ -20,7 +20,7 @@ schema.register()
 @entry("translate")
 def main(config: schema.TranslateConfig) -> None:
     """Entry point: a line of JSON for each video, then where the result lies; a user's mistake becomes one line."""
-    print(chosen(config))
+    print(translate_inputs(config))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from src.runs.results import save_metrics
 from src.runs.weights import load_translator
 from src.system.errors import UserError
 from src.system.files import sha256
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from src.translation.weights import export as export_module
 from src.translation.weights import load, onnx_file
 from src.translation.weights.export import export
@@ -130,7 +130,7 @@ def test_translating_with_a_file_is_translating_with_its_run(exported: tuple[Pat
         Image.fromarray(pixels).save(tmp_path / "in" / f"{number}.png")
     for name, source in {"run": f"run={run}", "file": f"weights={path}"}.items():
         own = [source, f"input={tmp_path / 'in'}", f"output={tmp_path / name}", "accelerator=cpu"]
-        chosen(composed("translate", *own))
+        translate_inputs(composed("translate", *own))
     for number in range(3):
         one, other = (read_image(tmp_path / name / f"{number}.png").astype(int) for name in ("run", "file"))
         assert one.shape == other.shape
@@ -153,8 +153,8 @@ def test_a_labelled_set_is_translated_with_a_file_and_a_named_data_set(tiny: Pat
     path = exporting(tiny, "safetensors")["file"]
     own = [f"weights={path}", "split=val", f"output={tmp_path / 'set'}", "accelerator=cpu"]
     with pytest.raises(UserError, match="names no data set; give data="):
-        chosen(composed("translate", *own))
-    chosen(composed("translate", *own, "data=streets", f"data.root={tmp_path}/data"))
+        translate_inputs(composed("translate", *own))
+    translate_inputs(composed("translate", *own, "data=streets", f"data.root={tmp_path}/data"))
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     assert manifest["recipe"]["weights_sha256"] == sha256(Path(str(path)))
 
@@ -260,7 +260,7 @@ def test_a_released_generator_translates_files_of_any_size(tmp_path: Path):
     pixels = np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     own = [f"weights={tmp_path}/latest_net_G.pth", f"input={tmp_path}/a.png", f"output={tmp_path}/out"]
-    chosen(composed("translate", *own, "accelerator=cpu"))
+    translate_inputs(composed("translate", *own, "accelerator=cpu"))
     padded = np.pad(pixels, ((0, 3), (0, 1), (0, 0)), mode="edge")
     output = theirs(torch.from_numpy(padded).permute(2, 0, 1)[None] / 127.5 - 1)[0, :, :33, :47]
     expected = ((output + 1) * 127.5).permute(1, 2, 0).numpy()

@@ -19,7 +19,7 @@ from src.data.images import read_image
 from src.runs.folder import CONFIG, COST, METRICS, WEIGHTS, load_config, save_config
 from src.runs.results import save_cost, save_metrics
 from src.system.errors import UserError
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from src.translation.weights.publish import publish
 from src.translation.weights.terms import CARLA2CAMVID
 from tests import labelled
@@ -88,7 +88,7 @@ def test_a_published_run_is_read_back_by_another_user(finished: Path, there: Hub
     done = by_command("translate", there.environment(tmp_path / "other"), *own, *fetched)
     assert done.returncode == 0, done.stderr
     assert "HTTP" not in done.stderr
-    chosen(composed("translate", *own, f"run={finished}", f"output={tmp_path / 'local'}"))
+    translate_inputs(composed("translate", *own, f"run={finished}", f"output={tmp_path / 'local'}"))
     assert np.array_equal(read_image(tmp_path / "hub/a.png"), read_image(tmp_path / "local/a.png"))
 
 

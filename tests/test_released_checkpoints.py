@@ -17,7 +17,7 @@ from src.metrics.sharpness import laplacian_deviation
 from src.metrics.sliced_wasserstein import sliced_wasserstein
 from src.networks.generator import Generator
 from src.translation.any_size import translate_images
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from src.translation.weights import load
 from tests import labelled
 
@@ -47,7 +47,7 @@ def test_it_brings_the_game_nearer_to_the_photographs(path: Path, tmp_path: Path
         for index in range(FRAMES):
             small(render(domain, index)[0]).save(tmp_path / name / f"{index:02d}.png")
     overrides = (f"weights={path}", f"input={tmp_path / 'game'}", f"output={tmp_path / 'out'}", "accelerator=cpu")
-    chosen(labelled.composed("translate", *overrides))
+    translate_inputs(labelled.composed("translate", *overrides))
     real = levels(tmp_path / "camera")
     before, after = (sliced_wasserstein(levels(tmp_path / name), real, seeds=[0])[0] for name in ("game", "out"))
     # light and structure alone: what is there stays there, where a G that paints anew brought squares of 64 to 0.8

@@ -159,15 +159,15 @@ def test_a_manifest_names_no_file_outside_its_set(tmp_path: Path):
     run = labelled.translator(tmp_path / "run", "data=streets", f"data.root={tmp_path}/data")
     labelled.streets(tmp_path / "data")
     output, victim = tmp_path / "set", tmp_path / "victim.png"
-    from src.translation.translate import chosen
+    from src.translation.translate import translate_inputs
 
     config = labelled.composed("translate", f"run={run}", "split=train", f"output={output}", "accelerator=cpu")
-    chosen(config)
+    translate_inputs(config)
     manifest = json.loads((output / "manifest.json").read_text())
     victim.write_bytes(b"mine")
     manifest["files"] |= {"../victim.png": "0" * 64, str(victim): "0" * 64}
     (output / "manifest.json").write_text(json.dumps(manifest))
-    chosen(config)
+    translate_inputs(config)
     assert victim.read_bytes() == b"mine"
     assert not [name for name in json.loads((output / "manifest.json").read_text())["files"] if "victim" in name]
 

@@ -27,7 +27,7 @@ from src.translation.frames import translate as translate_files
 from src.translation.jobs import plan
 from src.translation.manifest import MANIFEST
 from src.translation.strips import strips
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from tests import forked, labelled
 from tests.bad_inputs import refusal
 from tests.conftest import TINY, config
@@ -205,7 +205,7 @@ def names(folder: Path) -> list[str]:
 
 def call(*arguments: str) -> Path:
     """As the command line would compose and do it."""
-    return chosen(labelled.composed("translate", *arguments, "accelerator=cpu"))
+    return translate_inputs(labelled.composed("translate", *arguments, "accelerator=cpu"))
 
 
 @pytest.mark.parametrize(("form", "suffix", "magic"), [("jpeg", ".jpg", b"\xff\xd8"), ("webp", ".webp", b"RIFF")])

@@ -14,7 +14,7 @@ from PIL import Image
 
 from src.data.streets.game import GAME
 from src.data.streets.render import render
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from tests.labelled import composed
 from tests.made import made
 
@@ -40,7 +40,9 @@ def test_it_draws_translates_and_says_where_they_lie_side_by_side(tmp_path: Path
     assert [int(name[:5]) % 5 for name in NAMES] == [0] * 4
     assert (read(folder / "source" / NAMES[1]) == render(GAME, 129)[0]).all()
 
-    chosen(composed("translate", f"weights={WEIGHTS}", f"input={folder / 'source'}", f"output={tmp_path / 'again'}"))
+    translate_inputs(
+        composed("translate", f"weights={WEIGHTS}", f"input={folder / 'source'}", f"output={tmp_path / 'again'}")
+    )
     for name in NAMES:
         assert (read(folder / "output" / name) == read(tmp_path / "again" / name)).all()
     # four rows of four pictures of 224 x 128, none of them smaller than it is

@@ -9,9 +9,10 @@ from statistics import fmean
 from src.system.errors import UserError
 from src.system.files import as_bytes, write
 from src.tables.cells import csv_of, escape, markdown_table, tabular
+from src.tables.table.rows import BASE
 from src.tables.table.statistics import Paired, interval, paired, summary
 
-RAW, CUT, REAL = "raw source", "cut", "real (oracle)"
+RAW, REAL = "raw source", "real (oracle)"
 STUDY = "study.json"
 """All that a study measured; the tables are made of it."""
 
@@ -129,7 +130,7 @@ def tabulate(cells: Sequence[Cell]) -> list[StudyRow]:
 
 def _compared(line: StudyRow, ends: Mapping[str, StudyRow], seeds: Mapping[str, Mapping[int, float]]) -> StudyRow:
     """With its share of the gap and its pairs."""
-    others = [other for other in (RAW, CUT) if other in seeds and line.row not in (other, RAW)]
+    others = [other for other in (RAW, BASE) if other in seeds and line.row not in (other, RAW)]
     over = {other: pair for other in others if (pair := paired(seeds[line.row], seeds[other])) is not None}
     if len(ends) < 2 or (gap := ends[REAL].means["miou"] - ends[RAW].means["miou"]) <= 0:
         return replace(line, over=over)
@@ -199,13 +200,13 @@ def table_csv(lines: Sequence[StudyRow]) -> str:
     """Every digit, and every class."""
     names = list(dict.fromkeys(name for line in lines for name in line.means))
     closed = ["gap_closed", "gap_closed:error"]
-    pairs = [f"over {other}{end}" for other in (RAW, CUT) for end in ("", ":low", ":high")]
+    pairs = [f"over {other}{end}" for other in (RAW, BASE) for end in ("", ":low", ":high")]
     header = ["row", "n", "unit", "miou:std", "miou:low", "miou:high", *closed, *pairs, *names]
     rows = []
     for line in lines:
         low, high = line.interval or (None, None)
         means = [line.means.get(name) for name in names]
-        found = [line.over.get(other) for other in (RAW, CUT)]
+        found = [line.over.get(other) for other in (RAW, BASE)]
         over = [value for one in found for value in ((one.difference, one.low, one.high) if one else (None,) * 3)]
         gap = [line.gap_closed, line.gap_error]
         rows.append([line.row, line.n, line.unit, line.std, low, high, *gap, *over, *means])

@@ -25,7 +25,7 @@ from src.translation.video.translation import translate_video
 from src.translation.weights import load
 
 
-def chosen(config: schema.TranslateConfig) -> Path:
+def translate_inputs(config: schema.TranslateConfig) -> Path:
     """Translate what the configuration names, files or a labelled set; returns where the result lies."""
     if not 0 < config.memory_limit < float("inf"):
         raise UserError(f"memory_limit must be > 0 GiB, got {config.memory_limit}")

@@ -18,7 +18,7 @@ from src.runs import hub
 from src.runs.folder import CONFIG, METRICS, WEIGHTS
 from src.system.errors import UserError
 from src.system.files import sha256
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from src.translation.weights.export import export
 from tests import labelled
 from tests.bad_inputs.refusal import assert_refused, listing, run
@@ -46,7 +46,7 @@ def pictures(folder: Path, count: int = 2) -> Path:
 
 
 def translated(source: str, frames: Path, output: Path, *more: str) -> dict[str, np.ndarray]:
-    chosen(composed("translate", source, f"input={frames}", f"output={output}", "accelerator=cpu", *more))
+    translate_inputs(composed("translate", source, f"input={frames}", f"output={output}", "accelerator=cpu", *more))
     return {path.name: read_image(path) for path in output.glob("*.png")}
 
 
@@ -147,13 +147,13 @@ def test_a_labelled_set_is_translated_where_its_data_are_said(finished: Path, th
     own = [f"run=hf://{REPO}", "split=val", f"output={tmp_path / 'set'}", "accelerator=cpu"]
     for named in ([], [f"+data.root={tmp_path}/data"]):
         with pytest.raises(UserError, match=r"^split with a run of the Hub: .*; give data=<one of conf/data>$"):
-            chosen(composed("translate", *own, *named))
+            translate_inputs(composed("translate", *own, *named))
     data = ["data=streets", f"data.root={tmp_path}/data"]
-    chosen(composed("translate", *own, *data))
+    translate_inputs(composed("translate", *own, *data))
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     assert manifest["hub"] == f"hf://{REPO}@{sha}"
     # and a set that the same weights began is gone on with
-    chosen(composed("translate", f"run={finished}", *own[1:], *data))
+    translate_inputs(composed("translate", f"run={finished}", *own[1:], *data))
 
 
 def test_what_would_write_into_a_runs_folder_asks_for_one_here(there: Hub):

@@ -13,7 +13,7 @@ from src.system.errors import UserError
 from src.translation import frames
 from src.translation.frames import translate, translate_frames
 from src.translation.scale import Scale
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from src.translation.video.film import Film
 from src.translation.video.translation import translate_video
 from src.translation.weights import load
@@ -55,7 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(*arguments: str) -> Path:
-    return chosen(composed("translate", *arguments, "accelerator=cpu"))
+    return translate_inputs(composed("translate", *arguments, "accelerator=cpu"))
 
 
 def test_a_frame_far_from_the_training_is_named_once_with_both_heights(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from src.runs.folder import WEIGHTS
 from src.system.errors import UserError
-from src.translation.translate import chosen
+from src.translation.translate import translate_inputs
 from src.translation.translator import Translator
 from tests import labelled
 from tests.hub import Hub
@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def by_command(file: Path, named: str, output: Path) -> np.ndarray:
-    chosen(composed("translate", named, f"input={file}", f"output={output}", "accelerator=cpu"))
+    translate_inputs(composed("translate", named, f"input={file}", f"output={output}", "accelerator=cpu"))
     return np.asarray(Image.open(output / f"{file.stem}.png"))
 
 
