@@ -6,7 +6,8 @@
 An experiment is a folder beside this file, and is told by the file in it:
 
 - sweep.yaml: trainings. `overrides` that every run gets, `rows` (an override each, or a name and several) and `seeds`;
-  `beside`, kept runs of other experiments that the table shows as well.
+  `beside`, kept runs of other experiments that the table shows as well; `contrasts`, what is asked of the rows
+  (contrasts.py).
 - study.yaml: a downstream study of the runs of the experiment `of`, with its `overrides`.
 - content.yaml: a judge (`judge`: what src.segment gets) looks at every run of the experiment `of`.
 
@@ -32,6 +33,8 @@ from PIL import Image
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import contrasts
 
 from src.system import stopping
 from src.system.arguments import Arguments
@@ -180,8 +183,9 @@ def report(name: str) -> int:
     """Make the table from what is kept."""
     folders = [f"experiments/{name}"]
     if (file := KEPT / name / "sweep.yaml").is_file():
-        others = [path for one in OmegaConf.load(file).get("beside", []) for path in sorted(KEPT.glob(one))]
-        folders += [str(path.relative_to(ROOT)) for path in others]
+        sweep = OmegaConf.load(file)
+        contrasts.write_answers(KEPT / name, sweep)
+        folders += [str(path.relative_to(ROOT)) for path in contrasts.beside(KEPT / name, sweep)]
     command = [sys.executable, "-m", "src.report", *folders, "--output", folders[0]]
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
 

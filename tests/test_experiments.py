@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from scipy import stats
 
 from src.config import schema
 from tests import forked
@@ -66,6 +67,61 @@ def test_the_table_shows_kept_runs_of_another_experiment_beside(
     assert run.report("mine") == 0
     lines = (kept / "runs.csv").read_text().splitlines()
     assert len(lines) == 3  # the heading, one of mine, one of theirs
+
+
+@pytest.fixture
+def contrasts(run: ModuleType) -> ModuleType:
+    return importlib.import_module("contrasts")
+
+
+ASKED = [path for path in SWEEPS if "contrasts" in OmegaConf.load(path)]
+
+
+@pytest.mark.parametrize("path", ASKED, ids=lambda path: path.parent.name)
+def test_what_is_asked_is_asked_of_rows_that_there_are(run: ModuleType, contrasts: ModuleType, path: Path):
+    sweep = OmegaConf.load(path)
+    there = {label.rpartition("_seed")[0] for label, *_ in run.labels(sweep)}
+    there |= {folder.name.rpartition("_seed")[0] for folder in contrasts.beside(path.parent, sweep)}
+    for family in sweep.contrasts:
+        for question, differences in family.items():
+            rows = [row for one in differences for row in one.split(" - ")]
+            assert set(rows) <= there, question
+            assert len(rows) == 2 * len(differences)
+
+
+def test_a_question_is_answered_by_the_paired_test_of_all_its_pairs(contrasts: ModuleType):
+    scores = {
+        "a": {0: 1.0, 1: 2.0, 3: 2.5},
+        "b": {0: 1.5, 1: 2.1, 2: 9.0},
+        "c": {0: 0.2, 1: 0.4},
+        "d": {0: 0.1, 1: 0.9},
+    }
+    found = contrasts.answer(["a - b", "c - d"], scores)
+    # the seeds that both rows have: 0 and 1
+    expected = stats.ttest_rel([1.0, 2.0, 0.2, 0.4], [1.5, 2.1, 0.1, 0.9])
+    assert (found.n, found.difference, found.p) == (4, pytest.approx(-0.25), pytest.approx(expected.pvalue))
+    assert contrasts.answer(["a - nowhere"], scores) is None
+
+
+def test_what_is_not_there_yet_counts_in_the_correction(contrasts: ModuleType):
+    scores = {"a": {0: 1.0, 1: 2.0, 2: 3.0}, "b": {0: 0.0, 1: 0.99, 2: 2.02}}
+    lines = contrasts.lines({"one": ["a - b"], "two": ["a - later"], "three": ["b - later"]}, scores, 3)
+    p = stats.ttest_rel([1.0, 2.0, 3.0], [0.0, 0.99, 2.02]).pvalue
+    assert lines[0] == ["one", "a - b", "3", lines[0][3], f"{p:.2g}", f"{3 * p:.2g}", "higher"]
+    assert lines[0][3].startswith("+0.997 [+0.959, ")
+    assert [line[-1] for line in lines] == ["higher", "not asked yet", "not asked yet"]
+
+
+def test_the_kept_answers_are_those_of_the_kept_runs(contrasts: ModuleType, tmp_path: Path):
+    for path in ASKED:
+        if not (kept := path.with_name("contrasts.md")).is_file():
+            continue
+        copy = tmp_path / "experiments" / path.parent.name
+        sweep = OmegaConf.load(path)
+        for folder in (path.parent, *contrasts.beside(path.parent, sweep)):
+            shutil.copytree(folder, tmp_path / folder.relative_to(ROOT), dirs_exist_ok=True)
+        contrasts.write_answers(copy, sweep)
+        assert (copy / "contrasts.md").read_text() == kept.read_text()
 
 
 def forked_module(log: Path, name: str, *arguments: str) -> int:
