@@ -39,7 +39,8 @@ def test_every_run_of_a_kept_experiment_composes_into_a_row_of_its_own(run: Modu
     composed = [
         config(*row, f"seed={seed}", *sweep.overrides) for _, row, seed in [*labels[:rows], *labels[rows::rows]]
     ]
-    assert len({(one.variant, str(one.selection), one.sampler.attended) for one in composed}) == rows
+    made = {(one.variant, str(one.selection), one.sampler.attended, str(one.attention.taps)) for one in composed}
+    assert len(made) == rows
     assert {one.seed for one in composed} == set(sweep.seeds)
 
 
