@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # what translates and trains; where `make install` was, its extras are kept as they are
 BASE := $(or $(wildcard $(READY)),$(VENV)/.base)
+# TORCH=cpu: PyTorch without NVIDIA's libraries; its versions end in +cpu, which pip takes for newer than those of PyPI
+INDEX := $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu )
 NAME_ONE = name one: make $(firstword $(MAKECMDGOALS) install) PYTHON=python3.12
 
 .DEFAULT_GOAL := help
@@ -24,7 +26,7 @@ define set_up
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): no such command; $(NAME_ONE)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d; $(NAME_ONE)" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX)-c constraints.txt -e '$(1)'
 	@touch $@
 endef
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -125,13 +127,24 @@ def test_make_installs_all_extras_for_work_on_the_code(
     assert [line.rpartition(" ")[2] for line in lines if " pip install " in line] == ([installs] if installs else [])
 
 
-def dry(folder: Path, target: str, there: list[str]) -> list[str]:
+@pytest.mark.parametrize("target", ["try", "install"])
+def test_a_machine_without_a_gpu_can_leave_out_what_only_a_gpu_needs(target: str, tmp_path: Path):
+    for cpu, index in (([], []), (["TORCH=cpu"], ["https://download.pytorch.org/whl/cpu"])):
+        folder = tmp_path / str(len(cpu))
+        folder.mkdir()
+        (line,) = (line for line in dry(folder, target, [], *cpu) if " pip install " in line)
+        words = shlex.split(line)
+        assert [after for word, after in pairwise(words) if word == "--extra-index-url"] == index
+        assert words[words.index("-c") + 1] == "constraints.txt"
+
+
+def dry(folder: Path, target: str, there: list[str], *settings: str) -> list[str]:
     """What make would run in a checkout whose .venv holds these stamps."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     (folder / ".venv").mkdir()
     for name in there:
         (folder / ".venv" / name).touch()
-    done = made(folder, "--dry-run", target)
+    done = made(folder, "--dry-run", target, *settings)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
