@@ -1,10 +1,11 @@
 """What an attention module does in trained runs: whether it trains, where it looks, and what it makes of the negatives.
 
     python experiments/mechanics.py outputs/experiments/<name>/* --frames data/carla2camvid/testA
+    python experiments/mechanics.py experiments/<name>/mechanics.csv --markdown
 
-One line a run and tap, as CSV on stdout; --markdown gives what a page shows of it. Pieces of the size that the run was
-trained on, one out of the middle of each of so many frames, evenly spaced; G(x) is the last step's. A random choice of
-as many places stands beside each.
+One line a run and tap, as CSV on stdout, those of earlier CSVs first; --markdown gives what a page shows of it, the
+seeds of a row together. Pieces of the size that the run was trained on, one out of the middle of each of so many
+frames, evenly spaced; G(x) is the last step's. A random choice of as many places stands beside each.
 
 grad_attention, grad_heads  norm of PatchNCE's gradient, of the tap's attention module and of its head
 rank_start   Spearman's correlation of the score map with that of the same seed before training, mean over pieces
@@ -19,6 +20,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from copy import copy
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from lightning import seed_everything
@@ -42,6 +44,10 @@ from src.system.arguments import Arguments
 
 Chosen = dict[str, Tensor]
 """Places [B, N] by tap."""
+Line = dict[str, str | float]
+WORDS = ("run", "tap", "ranked")
+PAIRED = ("overlap", "border", "cosine", "nce")
+"""Measured at random places too."""
 
 
 def pieces(folder: Path, transforms: Transforms, count: int, side: int) -> Tensor:
@@ -91,7 +97,7 @@ def random_places(sampler: PatchSampler, features: dict[str, Tensor], key_B: Ten
     return sampler.choose(features, scores, key_B, 1.0)
 
 
-def measured(method: CUT, fresh: CUT, x: Tensor) -> Iterator[dict[str, str | float]]:
+def measured(method: CUT, fresh: CUT, x: Tensor) -> Iterator[Line]:
     """A line a tap."""
     key_B = torch.arange(len(x))
     method.requires_grad_(True)
@@ -148,13 +154,16 @@ def gradient(module: torch.nn.Module) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the runs."""
     parser = Arguments("python experiments/mechanics.py", __doc__ or "")
-    parser.add_argument("runs", nargs="+", type=Path, help="finished run folders of method=cut")
-    parser.add_argument("--frames", type=Path, required=True, help="folder of source frames")
+    parser.add_argument("runs", nargs="+", type=Path, help="finished run folders of method=cut, or CSVs made of others")
+    parser.add_argument("--frames", type=Path, help="folder of source frames, for run folders")
     parser.add_argument("--count", type=int, default=32, help="pieces, one a frame")
     parser.add_argument("--markdown", action="store_true", help="a table to read, two numbers a cell: ours (random)")
     options = parser.parse_args(arguments)
-    lines = list[dict[str, str | float]]()
-    for folder in tqdm(options.runs, desc="runs"):
+    made, folders = ([p for p in options.runs if (p.suffix == ".csv") == of] for of in (True, False))
+    if folders and options.frames is None:
+        parser.error(f"{folders[0]}: name a folder of source frames, --frames")
+    lines: list[Line] = [line for path in made for line in from_csv(path)]
+    for folder in tqdm(folders, desc="runs", disable=not folders):
         config = load_config(folder)
         method = load_method(folder)
         if not isinstance(method, CUT):
@@ -169,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (as_markdown if options.markdown else as_csv)(lines)
 
 
-def as_csv(lines: Sequence[dict[str, str | float]]) -> None:
+def as_csv(lines: Sequence[Line]) -> None:
     """All there is, on stdout."""
     table = csv.DictWriter(sys.stdout, list(lines[0]))
     table.writeheader()
@@ -177,8 +186,17 @@ def as_csv(lines: Sequence[dict[str, str | float]]) -> None:
         table.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in line.items()})
 
 
-def as_markdown(lines: Sequence[dict[str, str | float]]) -> None:
-    """What a page shows, on stdout: "measured (at random places)", gradients as a share of the head's."""
+def from_csv(path: Path) -> list[Line]:
+    """The lines that `as_csv` wrote."""
+    with path.open() as file:
+        return [{k: v if k in WORDS else float(v) for k, v in line.items()} for line in csv.DictReader(file)]
+
+
+def as_markdown(lines: Sequence[Line]) -> None:
+    """What a page shows, on stdout: "measured (at random places)", gradients as a share of the head's.
+
+    Of several seeds the mean, and of gradients and ranks, which differ most, the least and the largest.
+    """
     heads = [
         "gradient, of the head's",
         "rank kept",
@@ -188,12 +206,23 @@ def as_markdown(lines: Sequence[dict[str, str | float]]) -> None:
         "PatchNCE",
         "raw",
     ]
-    print("| run, tap |", " | ".join(heads), "|\n| --- |" + " ---: |" * len(heads))
+    print("| row, tap | seeds |", " | ".join(heads), "|\n| --- |" + " ---: |" * (len(heads) + 1))
+    together: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
-        share = float(line["grad_attention"]) / max(float(line["grad_heads"]), 1e-12)
-        pairs = [f"{line[name]:.2f} ({line[f'{name}_random']:.2f})" for name in ("overlap", "border", "cosine", "nce")]
-        cells = [f"{share:.3f}", f"{line['rank_start']:.2f}", *pairs, f"{line['nce_raw']:.2f}"]
-        print(f"| {line['run']}, {line['tap']} |", " | ".join(cells), "|")
+        row = str(line["run"]).rpartition("_seed")[0] or str(line["run"])
+        together.setdefault((row, str(line["tap"])), []).append(line)
+    for (row, tap), seeds in together.items():
+        shares = [float(one["grad_attention"]) / max(float(one["grad_heads"]), 1e-12) for one in seeds]
+        of = {name: [float(one[name]) for one in seeds] for name in seeds[0] if name not in WORDS}
+        pairs = [f"{fmean(of[name]):.2f} ({fmean(of[f'{name}_random']):.2f})" for name in PAIRED]
+        cells = [str(len(seeds)), span(shares, 3), span(of["rank_start"], 2), *pairs, f"{fmean(of['nce_raw']):.2f}"]
+        print(f"| {row}, {tap} |", " | ".join(cells), "|")
+
+
+def span(values: Sequence[float], decimals: int) -> str:
+    """The least and the largest, or the one."""
+    ends = [f"{value:.{decimals}f}" for value in (min(values), max(values))]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 if __name__ == "__main__":

@@ -68,9 +68,33 @@ def test_a_trained_run_has_a_line_a_tap(tmp_path: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     main([str(tmp_path / "run"), "--frames", str(root / "trainA"), "--markdown"])
     head, rule, *rows = capsys.readouterr().out.splitlines()
-    assert {line.count("|") for line in (head, rule, *rows)} == {9}
+    assert {line.count("|") for line in (head, rule, *rows)} == {10}
     assert [row.split("|")[1].strip() for row in rows] == [f"run, {tap}" for tap in TAPS]
     for line, row in zip(lines, rows, strict=True):
         cells = [cell.strip() for cell in row.split("|")[2:-1]]
-        assert float(cells[1]) == pytest.approx(float(line["rank_start"]), abs=0.006)
-        assert cells[5] == f"{float(line['nce']):.2f} ({float(line['nce_random']):.2f})"
+        assert cells[0] == "1"
+        assert float(cells[2]) == pytest.approx(float(line["rank_start"]), abs=0.006)
+        assert cells[6] == f"{float(line['nce']):.2f} ({float(line['nce_random']):.2f})"
+
+
+def test_the_seeds_of_a_row_stand_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    names = ["overlap", "border", "cosine", "nce"]
+    measured = {name: 0.25 for one in names for name in (one, f"{one}_random")} | {"nce_raw": 2.0}
+    for seed, gradient in ((0, 1.0), (3, 4.0)):
+        line = {"run": f"bam_seed{seed}", "n": 8, "seed": seed, "tap": "down1", "ranked": "true"}
+        line |= {"grad_attention": gradient, "grad_heads": 8.0, "rank_start": 0.5, **measured, "nce": float(seed)}
+        with (tmp_path / f"{seed}.csv").open("w") as file:
+            table = csv.DictWriter(file, list(line))
+            table.writeheader()
+            table.writerow(line)
+    main([str(tmp_path / "0.csv"), str(tmp_path / "3.csv"), "--markdown"])
+    *_, row = capsys.readouterr().out.splitlines()
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells[:4] == ["bam, down1", "2", "0.125 to 0.500", "0.50"]
+    assert cells[-2:] == ["1.50 (0.25)", "2.00"]
+
+
+def test_run_folders_need_frames(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["outputs/run"])
+    assert "outputs/run: name a folder of source frames, --frames" in capsys.readouterr().err
