@@ -130,6 +130,7 @@ def _server() -> socket.socket:
 
 def _asked_for(channel: socket.socket) -> tuple[list[str], dict[str, str]]:
     """Serves, and returns in the fork that is to become a command: its line and environment."""
+    gc.disable()
     for name in IMPORTED:
         import_module(name)
     read_once.begin()
@@ -139,6 +140,7 @@ def _asked_for(channel: socket.socket) -> tuple[list[str], dict[str, str]]:
     assert len(os.listdir("/proc/self/task")) == 1, "a thread does not live on in a fork"
     gc.freeze()  # what is never collected stays shared
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
     while True:
         request, files, *_ = socket.recv_fds(channel, 1 << 20, 4)
         if not request:  # the tests have ended

@@ -3,6 +3,7 @@
 A job is a folder, overrides, whether to resume what is there, and the batch after which rank 1 alone is interrupted.
 """
 
+import gc
 import json
 import os
 import signal
@@ -50,5 +51,6 @@ def run(folder: Path, overrides: list[str], resume: bool, stop: int | None) -> N
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what is imported stays
     for job in json.loads(Path(sys.argv[1]).read_text()):
         run(Path(job["folder"]), job["overrides"], job["resume"], job["stop"])
