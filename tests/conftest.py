@@ -12,6 +12,10 @@ from typing import Any
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # on tensors as small as the tests' more threads only wait for each other; also in the commands that tests start
 os.environ["OMP_NUM_THREADS"] = "1"
+# likewise less is made of garbage in them, see there
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(__file__).resolve().parent / "started"), os.environ.get("PYTHONPATH")])
+)
 
 import numpy as np
 import pytest
