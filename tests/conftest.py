@@ -67,7 +67,9 @@ UNTABLED = "~hydra.callbacks.table"
 LONG = (
     "ranks",
     "train",
+    "resuming",
     "base_install",
+    "browser",
     "endings",
     "recipe",
     "wandb_run",

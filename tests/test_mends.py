@@ -82,7 +82,7 @@ def is_accepted(key: str, value: str) -> bool:
     choices = [f"{group}={path.stem}" for path in sorted((CONF / group).glob("*.yaml"))] if group != bare else []
     needs = [[], *([choice] for choice in choices)]
     top = group.partition("/")[0]
-    roots = [root for root in ROOTS if bare != key or top in composed(root) or group in groups(root)]
+    roots = [root for root in ROOTS if bare != key or top in [*composed(root)] or group in groups(root)]
     return any(composes(root, *need, given) for need in needs for root in roots)
 
 
