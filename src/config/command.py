@@ -29,11 +29,18 @@ from src.system.errors import DISK, UserError, one_line, unwritable
 
 
 def answer_early(name: str) -> None:
-    """Answer a command line that asks for help, or that conf/ alone tells to be mistaken, and exit; else do nothing.
+    """Answer a command line that asks for help, or that conf/ alone tells to be mistaken, and exit.
+
+    Else no garbage is looked for until the task begins: that takes a fifth of the imports between, and they make none.
 
     Args:
         name: stem of the root in conf/.
     """
+    _answer(name)
+    gc.disable()
+
+
+def _answer(name: str) -> None:
     stopping.quiet_from_the_start()
     sys.argv[1:] = arguments = [typed(with_home(argument)) for argument in sys.argv[1:]]
     asks = {"--help", "-h"} & set(arguments)
@@ -49,7 +56,6 @@ def answer_early(name: str) -> None:
         sys.exit()
     _refuse_environment(line.overrides)
     sys.argv[1:] = [*line.options, *line.overrides]  # Hydra takes no override behind -m and one before it
-    gc.disable()  # to look for garbage takes a fifth of the imports that follow, and they make none
 
 
 def entry(name: str, *, terminates: bool = True) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
@@ -81,9 +87,10 @@ def entry(name: str, *, terminates: bool = True) -> Callable[[Callable[[Any], An
         def command(config: DictConfig | None = None) -> Any:
             if config is not None:
                 return main(config)
-            answer_early(name)
-            gc.freeze()
-            gc.enable()
+            _answer(name)
+            if not gc.isenabled():  # since before the imports, of which all stays
+                gc.freeze()
+                gc.enable()
             with stopping.ending("stopped; the same command goes on", terminates=terminates):
                 return main()
 
