@@ -120,8 +120,7 @@ def one_rank(rank: int, folder: str) -> None:
 
 
 def test_two_processes_share_the_pool_of_the_joint_batch(tmp_path: Path):
-    multiprocessing.set_forkserver_preload(["tests.conftest"])  # imports once, and not in each
-    multiprocessing.start_processes(one_rank, (str(tmp_path),), nprocs=2, start_method="forkserver")
+    multiprocessing.spawn(one_rank, (str(tmp_path),), nprocs=2)
     joint = ImagePool(5, stream=0)
     expected = shown(joint, numbered(40), keys(40), [4] * 10)
     ranks = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]

@@ -49,8 +49,7 @@ def work(number: int, folder: str) -> None:
 
 def test_two_processes_give_the_numbers_of_one(tmp_path: Path):
     files = written(tmp_path / "images", 5)
-    multiprocessing.set_forkserver_preload(["tests.conftest"])  # imports once, and not in each
-    multiprocessing.start_processes(work, (str(tmp_path),), nprocs=2, start_method="forkserver")
+    multiprocessing.spawn(work, args=(str(tmp_path),), nprocs=2)
     first, second = (torch.load(tmp_path / f"{number}.pt", weights_only=True) for number in (0, 1))
     found = scores()
     whole = gather(found, images(COUNTS[0]))
