@@ -5,10 +5,15 @@ Which of them it is follows from the name it is called by. A submitted script is
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, os.getcwd())  # where it stands instead is the folder of its copy
+
+from tests import forked_ranks
 
 ARRAY = "77"
 
@@ -35,20 +40,25 @@ def sbatch(script: str) -> None:
         subprocess.run(["bash", script], env={**os.environ, **env})
 
 
-def srun(unbuffered: str, output: str, out: str, error: str, err: str, *command: str) -> int:
+def srun(unbuffered: str, output: str, out: str, error: str, err: str, *command: str) -> None:
     assert (unbuffered, output, error) == ("--unbuffered", "--output", "--error")
-    tasks = []
-    for rank in range(int(os.environ["SLURM_NTASKS"])):
-        codes = {"%A": ARRAY, "%a": os.environ["SLURM_ARRAY_TASK_ID"], "%t": str(rank)}
-        streams = []
-        for path in (out, err):
-            for code, value in codes.items():
-                path = path.replace(code, value)
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            streams.append(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-        env = {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank), "SLURM_NODEID": "0"}
-        tasks.append(subprocess.Popen(command, env={**os.environ, **env}, stdout=streams[0], stderr=streams[1]))
-    return max(task.wait() for task in tasks)
+    _python, _unbuffered, module, name, *arguments = command
+    assert module == "-m"
+    environments, streams = [], []
+    for rank in map(str, range(int(os.environ["SLURM_NTASKS"]))):
+        codes = {"%A": ARRAY, "%a": os.environ["SLURM_ARRAY_TASK_ID"], "%t": rank}
+        streams.append((_opened(out, codes), _opened(err, codes)))
+        environments.append({"SLURM_PROCID": rank, "SLURM_LOCALID": rank, "SLURM_NODEID": "0"})
+    forked_ranks.fork(environments, streams)
+    sys.argv[1:] = arguments
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def _opened(path: str, codes: dict[str, str]) -> int:
+    for code, value in codes.items():
+        path = path.replace(code, value)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
 if __name__ == "__main__":
@@ -56,4 +66,4 @@ if __name__ == "__main__":
     if name == "sbatch":
         sbatch(sys.argv[1])
     elif name == "srun":
-        sys.exit(srun(*sys.argv[1:]))
+        srun(*sys.argv[1:])

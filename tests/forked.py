@@ -22,11 +22,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from src.config import composition
+from tests import read_once
+
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTED = (
     *("src.training.run", "src.downstream.study", "src.translation.translate", "src.translation.weights.export"),
     *("src.tables.report", "src.metrics.per_image", "src.data.survey", "lightning.pytorch.strategies"),
 )
+COMPOSED = ("train", "translate", "segment", "study", "evaluate", "prepare")
 READ_WHILE_IMPORTED = ("HF_", "LD_", "LOCAL_RANK", "MALLOC_", "MKL_", "MPL", "OMP_", "PYTHON", "RANK", "TORCH")
 
 
@@ -126,10 +130,17 @@ def _server() -> socket.socket:
 
 def _asked_for(channel: socket.socket) -> tuple[list[str], dict[str, str]]:
     """Serves, and returns in the fork that is to become a command: its line and environment."""
+    gc.disable()
     for name in IMPORTED:
         import_module(name)
+    read_once.begin()
+    for root in COMPOSED:  # a command's mistakes are those beside its root as it stands
+        composition.composed(root)
+        composition.groups(root)
     assert len(os.listdir("/proc/self/task")) == 1, "a thread does not live on in a fork"
     gc.freeze()  # what is never collected stays shared
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
     while True:
         request, files, *_ = socket.recv_fds(channel, 1 << 20, 4)
         if not request:  # the tests have ended

@@ -72,8 +72,11 @@ def test_the_extras_are_not_in_it(base: Path, tmp_path: Path):
 
 
 IN_TURN = """
-import json, os, runpy, sys
+import gc, json, os, runpy, sys
+gc.disable()
 import src.training.run  # seconds, and once for all
+gc.freeze()
+gc.enable()
 for line in json.loads(sys.argv[1]):
     if command := os.fork():
         if code := os.waitstatus_to_exitcode(os.waitpid(command, 0)[1]):

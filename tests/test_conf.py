@@ -1,6 +1,8 @@
 """Every yaml names what it builds and every argument of it; every preset composes and builds."""
 
 import inspect
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from src.config.build import build, build_method
+from src.networks import projected
 from src.system.errors import UserError
 from tests.conftest import ATTENTIONS, CONF, SELECTIONS, config
 from tests.labelled import composed
@@ -33,6 +36,14 @@ SUPPLIED = {
     "src.data.layouts.gta2cityscapes": {"root"},
     "src.data.layouts.streets": {"root"},
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_frozen_network() -> Iterator[None]:
+    """To make the one that D looks through takes most of the time of building a method, and it is the same in all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projected, "frozen", lru_cache(projected.frozen))
+        yield
 
 
 def choices() -> list[str]:

@@ -2,8 +2,6 @@
 
 import json
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from src.explain import explain
 from src.system.errors import UserError
 from src.translation.page.answer import Left, answer
 from src.translation.translator import Translator
-from tests import labelled
+from tests import forked, labelled
 from tests.labelled import composed
 from tests.translation.video import films
 
@@ -142,8 +140,7 @@ def test_what_is_mistaken_is_refused_before_there_is_a_page(override: str, line:
 
 
 def test_without_gradio_one_line_names_the_extra():
-    line = [sys.executable, "-c", "import sys; sys.modules['gradio'] = None; from src.demo import main; main()"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run("tests.without", "gradio", "src.demo")
     assert done.returncode == 1
     assert done.stderr == "the page needs the package gradio; pip install -e '.[demo]'\n"
 
@@ -154,32 +151,16 @@ def test_a_port_that_is_taken_is_said_in_one_line():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        line = [sys.executable, "-m", "src.demo", f"port={port}", "accelerator=cpu"]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+        done = forked.run("src.demo", f"port={port}", "accelerator=cpu")
     assert done.returncode == 1
     assert done.stderr == f"port={port}: cannot be had at 127.0.0.1 (Address already in use); name another\n"
     assert not done.stdout
 
 
-PAGE = """
-import json, os
-from src.translation.page.blocks import blocks
-from src.translation.page.serving import quiet
-from src.translation.page.upload import Limits
-
-with quiet():
-    page = blocks(["one"], lambda *_: None, Limits(1, 1, 1), 3)
-    events = [(one.api_visibility, one.concurrency_limit) for one in page.fns.values()]
-    inside = os.environ["GRADIO_TEMP_DIR"]
-print(json.dumps([page._queue.max_size, page.analytics_enabled, events]))
-assert not os.path.exists(inside) and "GRADIO_TEMP_DIR" not in os.environ
-"""
-
-
 def test_the_queue_is_as_long_as_it_is_told_and_nobody_is_told_of_the_page():
     """In a process of its own, as Gradio leaves event loops open."""
     pytest.importorskip("gradio")
-    done = subprocess.run([sys.executable, "-c", PAGE], cwd=ROOT, capture_output=True, text=True)
+    done = forked.run("tests.translation.page.unserved")
     assert done.returncode == 0, done.stderr
     # asking for a translation, of which there is one at a time, and leaving, which waits for none
     assert json.loads(done.stdout) == [3, False, [["private", 1], ["private", "default"]]]

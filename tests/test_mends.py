@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
 from src.config import naming, schema
+from src.config.composition import composed, groups
 from tests.bad_inputs.refusal import run
 from tests.conftest import CONF
 from tests.labelled import streets, translator
@@ -80,7 +81,9 @@ def is_accepted(key: str, value: str) -> bool:
         return True  # a choice that the reader makes
     choices = [f"{group}={path.stem}" for path in sorted((CONF / group).glob("*.yaml"))] if group != bare else []
     needs = [[], *([choice] for choice in choices)]
-    return any(composes(root, *need, given) for need in needs for root in ROOTS)
+    top = group.partition("/")[0]
+    roots = [root for root in ROOTS if bare != key or top in [*composed(root)] or group in groups(root)]
+    return any(composes(root, *need, given) for need in needs for root in roots)
 
 
 def advised(kind: re.Pattern[str]) -> list[tuple[str, ...]]:

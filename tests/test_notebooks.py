@@ -24,6 +24,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["src.train", "-m", *TINY, "attention=none,triplet", "seed=0,1", "data=folders"]
     command += [f"data.root={root}", "data.size=64", "data.load=64", "data.samples_per_epoch=2", "trainer.max_epochs=1"]
     command += [UNDRAWN, UNTABLED, "selection.patches=64", "data.num_workers=0", "metrics.scores.side=16"]
+    command += ["metrics.scores.seeds=1"]
     done = forked.run(*command, f"hydra.sweep.dir={folder / 'sweep'}")
     assert done.returncode == 0, done.stderr
     return folder / "sweep"
@@ -33,18 +34,18 @@ def test_the_folder_holds_the_three():
     assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03"]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(notebook: Path, sweep: Path):
+def test_each_notebook_runs(sweep: Path):
     run = next(path.parent for path in sorted(sweep.rglob("metrics.json")) if "triplet" in str(path))
+    line = ("-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", "--nbmake", *map(str, NOTEBOOKS))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--nbmake", str(notebook)],
+        [sys.executable, *line],
         cwd=ROOT,
         env={**os.environ, "RUN": str(run), "SWEEP": str(sweep)},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert "1 passed" in done.stdout
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert "3 passed" in done.stdout
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

@@ -40,7 +40,7 @@ def test_the_new_module_trains_in_a_sweep_and_has_a_row_of_its_own(copy: Path, t
         copy,
         *("-m", "src.train", "-m", "attention=none,energy", *TINY, UNDRAWN, "data=folders", f"data.root={root}"),
         *("data.size=32", "data.load=32", "data.samples_per_epoch=2", "trainer.max_epochs=1", "data.num_workers=0"),
-        *("metrics.scores.side=16", f"hydra.sweep.dir={tmp_path / 'sweep'}"),
+        *("metrics.scores.side=16", "metrics.scores.seeds=1", f"hydra.sweep.dir={tmp_path / 'sweep'}"),
     )
     assert done.returncode == 0, done.stderr
     table = (tmp_path / "sweep/table.md").read_text().splitlines()

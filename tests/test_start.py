@@ -17,6 +17,21 @@ sys.modules.update(dict.fromkeys(["resource", "fcntl", "pwd", "grp"]))
 runpy.run_module(sys.orig_argv[-1], run_name="__main__")
 """
 
+IMPORTING = """
+import gc, sys
+from src.config.command import answer_early, entry
+sys.argv = ["", "real=a", "fake=b"]
+answer_early("evaluate")
+print(gc.isenabled())
+entry("evaluate")(lambda config: print(gc.isenabled(), gc.get_freeze_count() > 10_000))()
+"""
+
+
+def test_garbage_is_looked_for_again_once_the_imports_are_made():
+    done = subprocess.run([sys.executable, "-c", IMPORTING], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["False", "True True"]
+
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_started_by_its_path_says_how_it_is_started(command: str, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""One of two processes that train together: python -m tests.two_ranks jobs.json, with the rank in the environment.
+"""Two processes that train together: python -m tests.two_ranks jobs.json stdout_0 stdout_1, where each speaks.
 
 A job is a folder, overrides, whether to resume what is there, and the batch after which rank 1 alone is interrupted.
 """
@@ -8,6 +8,12 @@ import os
 import signal
 import sys
 from pathlib import Path
+
+from tests import forked_ranks
+
+if __name__ == "__main__":
+    opened = [os.open(path, os.O_WRONLY | os.O_CREAT) for path in sys.argv[2:]]
+    forked_ranks.fork([{"LOCAL_RANK": str(rank)} for rank in range(2)], [(file, 2) for file in opened])
 
 from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf

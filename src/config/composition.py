@@ -49,8 +49,14 @@ def module(name: str) -> str:
 
 def groups(name: str) -> dict[str, str | None]:
     """What is chosen in each group of conf/ that a root refers to, by default."""
-    chosen = composed(name).hydra.runtime.choices
-    return {str(group): chosen[group] for group in chosen if (CONF / str(group)).is_dir()}
+    return dict(_groups(name))
+
+
+@lru_cache(maxsize=32)
+def _groups(name: str) -> dict[str, str | None]:
+    """From the defaults list alone, half of the work of a composition; every command asks."""
+    chosen = reader().compute_defaults_list(name, [], RunMode.RUN).overrides.known_choices
+    return {group: chosen[group] for group in chosen if (CONF / group).is_dir()}
 
 
 def reader() -> Any:

@@ -1,7 +1,5 @@
 """A run is opened by one process, begun once, goes on from its checkpoint and is finished by its scores alone."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from src.runs.results import load_cost, load_metrics
 from src.runs.run import opened
 from src.system.commit import git_commit
 from src.system.errors import UserError
+from tests import forked
 
 CONFIG = OmegaConf.create({"seed": 3, "trainer": {"max_epochs": 2, "devices": 2}, "resume": None})
 
@@ -78,20 +77,8 @@ def test_it_is_finished_last_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_one_process_at_a_time_and_the_lock_goes_whatever_happens(tmp_path: Path):
-    program = f"""
-from pathlib import Path
-from omegaconf import OmegaConf
-from src.runs.run import opened
-from src.system.errors import UserError
-try:
-    with opened(Path({str(tmp_path)!r}), OmegaConf.create(), resume=False):
-        print("opened")
-except UserError as error:
-    print(error)
-"""
-
     def other() -> str:
-        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        return forked.run("tests.runs.opening", str(tmp_path)).stdout
 
     def train() -> None:
         with opened(tmp_path, CONFIG, resume=False):

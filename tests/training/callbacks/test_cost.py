@@ -49,7 +49,7 @@ def trained(measured: Cost, tmp_path, *others: Callback, start: Path | None = No
     trainer = Trainer(
         max_epochs=2,
         accelerator="cpu",
-        callbacks=[measured, Dawdle(), *others],
+        callbacks=[measured, *others],
         default_root_dir=tmp_path,
         logger=False,
         enable_checkpointing=False,
@@ -61,7 +61,7 @@ def trained(measured: Cost, tmp_path, *others: Callback, start: Path | None = No
 
 
 def test_a_step_takes_what_it_sleeps_and_pictures_between_epochs_do_not_count(tmp_path):
-    found = trained(Cost(), tmp_path)
+    found = trained(Cost(), tmp_path, Dawdle())
     assert STEP <= found["seconds_per_step"] < STEP + BETWEEN / 5  # a fifth of a pause: a busy machine, yet no pause
 
 
@@ -71,7 +71,7 @@ def test_a_step_takes_as_long_in_a_run_that_goes_on_in_mid_epoch(tmp_path, monke
     now = time.perf_counter
     monkeypatch.setattr(time, "perf_counter", lambda: now() + 1e6)  # a machine that has been up for days
     resumed = Cost()
-    found = trained(resumed, tmp_path, start=checkpoint)
+    found = trained(resumed, tmp_path, Dawdle(), start=checkpoint)
     assert resumed._steps == 7
     assert STEP <= found["seconds_per_step"] < STEP + BETWEEN / 5
 
