@@ -250,11 +250,13 @@ def test_a_multirun_trains_each_variant_into_a_folder_of_its_name(frames: Callab
         UNDRAWN,
         UNTABLED,
     ]
-    done = forked.run("src.train", "-m", "attention=external,bam", *overrides, f"hydra.sweep.dir={tmp_path}")
+    done = forked.run(
+        "src.train", "-m", "attention=triplet,external,self,bam", *overrides, f"hydra.sweep.dir={tmp_path}"
+    )
     assert done.returncode == 0, done.stderr
     folders = sorted(path.parent for path in tmp_path.rglob("metrics.json"))
-    assert [folder.name.split("_")[0] for folder in folders] == ["bam", "external"]
-    assert len(done.stdout.splitlines()) == 2
+    assert [folder.name.split("_")[0] for folder in folders] == ["bam", "external", "self", "triplet"]
+    assert len(done.stdout.splitlines()) == 4
     for folder in folders:
         metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
         (said,) = [line for line in done.stderr.splitlines() if line.startswith(f"KID {metrics[KID]:.3f}: ")]
