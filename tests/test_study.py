@@ -62,7 +62,7 @@ def test_a_mistake_in_translating_is_one_line(
     config = composed("translate", f"run={run}", f"output={tmp_path}/x", "accelerator=cpu")
     given = OmegaConf.from_dotlist([one.format(root=root) for one in overrides])
     with pytest.raises(UserError, match=message) as raised:
-        translate.chosen(OmegaConf.merge(config, given))  # type: ignore[arg-type]
+        translate.translate_inputs(OmegaConf.merge(config, given))  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
 
 
