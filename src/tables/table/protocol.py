@@ -8,7 +8,7 @@ from src.system.errors import UserError
 from src.tables.table.collect import ScoredRun
 
 # what a run has of its own; the table gives it a place elsewhere
-OWN = ("seed", "commit", "ranks", "parameters", "arithmetic", "scores", "discriminator_through")
+OWN = ("seed", "commit", "ranks", "parameters", "arithmetic", "scores", "discriminator_through", "init_from_sha256")
 NAMED = 3
 
 

@@ -1,6 +1,7 @@
 """Runs pooled into rows: seeds of one configuration share a row, everything else is a row of its own."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ def pooled(runs: Sequence[ScoredRun]) -> list[Row]:
     groups: dict[str, dict[int, ScoredRun]] = {}
     settings: dict[str, Settings] = {}
     for run in runs:
-        trained = _training(run.config)
+        trained = _training(run.config, run.seed)
         key = json.dumps([run.variant, trained], sort_keys=True, default=str)
         settings[key] = trained
         twin = groups.setdefault(key, {}).setdefault(run.seed, run)
@@ -113,7 +114,7 @@ def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
     return named
 
 
-def _training(config: Settings) -> dict[str, Any]:
+def _training(config: Settings, seed: int) -> dict[str, Any]:
     # one process trains on the joint batch of several
     sizes = [config.get("data.batch_size", 1), config.get("trainer.devices", 1), config.get("trainer.num_nodes", 1)]
     whole = [size for size in sizes if isinstance(size, int)]
@@ -121,6 +122,8 @@ def _training(config: Settings) -> dict[str, Any]:
     below = tuple(f"{name}." for name in _ELSEWHERE)
     # a key that came with a later version is null unless it is used, and its run a seed of the row of older ones
     trained = {key: value for key, value in config.items() if value is not None and not f"{key}.".startswith(below)}
+    if (start := trained.get("init_from")) is not None:  # each from the weights of its own seed: seeds of one row
+        trained["init_from"] = re.sub(rf"seed{seed}(?!\d)", "seed*", str(start))
     return {**trained, "data.batch_size": joint}
 
 

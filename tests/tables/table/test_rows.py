@@ -47,6 +47,17 @@ def test_seeds_share_a_row_wherever_they_ran(changes: dict[str, Any], tmp_path: 
     assert (row.label, list(row.runs)) == ("triplet", [0, 1])
 
 
+def test_seeds_that_start_from_weights_of_their_own_seed_share_a_row(tmp_path: Path):
+    for seed in (1, 12):
+        for name in ("bam", "triplet"):
+            start = {"init_from": f"outputs/table1/{name}_seed{seed}"}
+            write_run(tmp_path / f"{name}{seed}", "cut", seed, {"fid": 1.0}, **start)
+    found = {row.label: list(row.runs) for row in rows(tmp_path)}
+    assert found == {f"cut (init_from=outputs/table1/{name}_seed*)": [1, 12] for name in ("bam", "triplet")}
+    write_run(tmp_path / "other", "cut", 2, {"fid": 1.0}, init_from="outputs/table1/bam_seed12")  # another seed's
+    assert "cut (init_from=outputs/table1/bam_seed12)" in {row.label for row in rows(tmp_path)}
+
+
 def test_processes_share_the_joint_batch(tmp_path: Path):
     for name, seed, size, devices in (("a", 0, 4, 1), ("b", 1, 2, 2), ("c", 2, 4, 2)):
         data = {"batch_size": size, "root": None}
