@@ -38,7 +38,7 @@ def test_the_front_page_quotes_a_table():
 
 def _table(text: str) -> dict[str, dict[str, str]]:
     """Cells by row and column, of the first table in the text."""
-    table = text.split("\n\n")[0].splitlines()
+    (table, *_) = (part.splitlines() for part in text.split("\n\n") if part.startswith("|"))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
     return {row[0]: dict(zip(lines[0][1:], row[1:], strict=True)) for row in lines[2:]}
 
