@@ -20,22 +20,25 @@ def shared(runs: Sequence[ScoredRun]) -> dict[str, Any]:
     Raises UserError, naming keys, values and runs, where they differ.
     """
     keys = list(dict.fromkeys(key for run in runs for key in run.protocol if key not in OWN))
-    differences = []
-    for key in keys:
-        by_value: dict[str, list[str]] = {}
-        for run in runs:
-            if not run.metrics and key not in run.protocol:
-                continue
-            by_value.setdefault(readable(run.protocol.get(key)), []).append(run.name)
-        if len(by_value) > 1:
-            differences.append(
-                f"{key} is " + ", ".join(f"{value} in {_names(names)}" for value, names in by_value.items())
-            )
+    differences = [found for key in keys if (found := _difference(key, runs))]
+    for start in dict.fromkeys(run.config.get("init_from") for run in runs):  # one path was one file to all
+        alike = [run for run in runs if run.config.get("init_from") == start]
+        differences += [found] if (found := _difference("init_from_sha256", alike)) else []
     if differences:
         raise UserError(
             f"scores of different protocols cannot share a table: {'; '.join(differences)}; report the runs apart"
         )
     return {key: next(run.protocol[key] for run in runs if key in run.protocol) for key in keys}
+
+
+def _difference(key: str, runs: Sequence[ScoredRun]) -> str | None:
+    by_value: dict[str, list[str]] = {}
+    for run in runs:
+        if run.metrics or key in run.protocol:
+            by_value.setdefault(readable(run.protocol.get(key)), []).append(run.name)
+    if len(by_value) < 2:
+        return None
+    return f"{key} is " + ", ".join(f"{value} in {_names(names)}" for value, names in by_value.items())
 
 
 def readable(value: object) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from src.system.errors import UserError
 from src.tables.table.collect import collect
+from src.tables.table.protocol import shared
 from src.tables.table.rows import Row, base_of, pooled
 from tests.tables.table.folders import write_run
 
@@ -56,6 +57,14 @@ def test_seeds_that_start_from_weights_of_their_own_seed_share_a_row(tmp_path: P
     assert found == {f"cut (init_from=outputs/table1/{name}_seed*)": [1, 12] for name in ("bam", "triplet")}
     write_run(tmp_path / "other", "cut", 2, {"fid": 1.0}, init_from="outputs/table1/bam_seed12")  # another seed's
     assert "cut (init_from=outputs/table1/bam_seed12)" in {row.label for row in rows(tmp_path)}
+
+
+def test_one_start_that_was_two_files_is_refused(tmp_path: Path):
+    for seed, digest in ((0, "aa"), (1, "bb")):
+        started = {"protocol": {"init_from_sha256": digest}, "init_from": "outputs/first"}
+        write_run(tmp_path / str(seed), "cut", seed, {"fid": 1.0}, **started)
+    with pytest.raises(UserError, match="init_from_sha256 is aa in 0, bb in 1; report the runs apart"):
+        shared(collect([tmp_path]).finished)
 
 
 def test_processes_share_the_joint_batch(tmp_path: Path):
