@@ -5,19 +5,25 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import Callback
+from omegaconf import open_dict
 
+from src.config import naming, schema
 from src.config.build import build
+from src.config.command import comes_back
 from src.system.errors import UserError
+from src.training import endings
 from src.training.callbacks.checkpoint import REQUEUE, Interrupted
 from src.training.run import train
 from tests import forked
-from tests.conftest import TINY, UNDRAWN, UNTABLED
+from tests.conftest import CONF, TINY, UNDRAWN, UNTABLED
 from tests.faults import differences
 from tests.frames import write_frames
 from tests.test_train import tiny
@@ -31,6 +37,15 @@ SLURM = {
     **{"SLURM_JOB_ID": "77", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"},
     **{"SLURM_NODELIST": "localhost", "SLURM_JOB_NAME": "train", "SLURM_NTASKS_PER_NODE": "1"},
 }
+
+
+@pytest.fixture
+def _no_hydra() -> Iterator[None]:
+    """Hydra's own settings, which a test sets, are gone after it."""
+    schema.register()
+    naming.register()
+    yield
+    HydraConfig.instance().cfg = None
 
 
 def settings(root: Path, *own: str) -> list[str]:
@@ -121,6 +136,35 @@ def test_slurm_gets_a_checkpoint_at_sigterm_and_its_job_back_at_sigusr1(tmp_path
     ]
     assert log.read_text() == "requeue 77\n"
     assert not list(folder.glob("hpc_ckpt*"))
+
+
+@pytest.mark.usefixtures("_no_hydra")
+def test_a_job_whose_folder_is_named_by_the_time_is_not_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """It would find nothing there, and begin anew."""
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.setattr("subprocess.run", lambda *command, **options: pytest.fail("was put back"))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        HydraConfig.instance().set_config(compose("train", return_hydra_config=True))
+    with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+        raise Interrupted(4, signal.SIGUSR1)
+    assert raised.value.code == 128 + signal.SIGUSR1
+    assert capsys.readouterr().err == (
+        "SIGUSR1: stopped after batch 4; the job is not put back, as it would begin anew in a folder of another name "
+        f"(give hydra.run.dir=<folder>); continue with: python -m src.train resume={tmp_path}\n"
+    )
+
+
+@pytest.mark.usefixtures("_no_hydra")
+@pytest.mark.parametrize("given", [["hydra.run.dir=outputs/77"], ["resume=outputs/run"]])
+def test_a_job_of_a_fixed_folder_comes_back(given: list[str], monkeypatch: pytest.MonkeyPatch):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("train", given, return_hydra_config=True)
+    with open_dict(composed):
+        composed.hydra.overrides.task = [one for one in given if not one.startswith("hydra")]
+    HydraConfig.instance().set_config(composed)
+    assert comes_back()
 
 
 class Terminate(Callback):

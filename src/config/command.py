@@ -14,7 +14,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config import schema
@@ -102,6 +102,17 @@ def entry(name: str, *, terminates: bool = True) -> Callable[[Callable[[Any], An
 def in_sweep() -> bool:
     """Whether this process runs a job of a sweep."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def comes_back() -> bool:
+    """Whether the same command line, typed later, names the same folder: none that is called by the time of day."""
+    if not HydraConfig.initialized():
+        return True
+    hydra_config = HydraConfig.get()
+    if any(item.startswith("resume=") for item in hydra_config.overrides.task):
+        return True
+    node = hydra_config.sweep if in_sweep() else hydra_config.run
+    return re.search(r"\$\{\s*now\b", str(OmegaConf.to_container(node, resolve=False))) is None
 
 
 def with_home(argument: str) -> str:

@@ -24,7 +24,7 @@ def recomputed(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         part: without random draws.
         x: what it reads.
     """
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return part(x)
     out: Tensor = checkpoint(part, x, use_reentrant=False, preserve_rng_state=False, context_fn=_CONTEXTS)
     return out

@@ -12,7 +12,7 @@ from typing import NoReturn
 from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
 
-from src.config.command import in_sweep
+from src.config.command import comes_back, in_sweep
 from src.runs.folder import CHECKPOINT, REQUEUED
 from src.system import stopping
 from src.system.errors import UserError, one_line
@@ -114,8 +114,15 @@ def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
     """Have the job started again; the first rank does it, and the others must not end it before."""
     if not is_first():
         sys.exit(0)
-    (folder / REQUEUED).touch()
     handler = signal.getsignal(stop.signal)
+    if not callable(handler) and not comes_back():
+        key = "hydra.sweep.dir" if in_sweep() else "hydra.run.dir"
+        say(
+            f"{stop.signal.name}: {stop}; the job is not put back, as it would begin anew in a folder of another name "
+            f"(give {key}=<folder>); continue with: python -m {command} resume={folder}"
+        )
+        sys.exit(stop.code)
+    (folder / REQUEUED).touch()
     if callable(handler):
         say(f"{stop.signal.name}: {stop}; back into the queue")
         handler(stop.signal, None)  # submitit's; it ends this process

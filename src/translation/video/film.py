@@ -94,7 +94,8 @@ class Film:
         """Number of frames: as the header tells, or as follows from duration and rate."""
         if self.video.frames:
             return int(self.video.frames)
-        return round(self._seconds * self.rate) if self._seconds else None
+        seconds = self._seconds - self._start + self._begin
+        return round(seconds * self.rate) if self._seconds else None
 
     @property
     def pixel_aspect(self) -> Fraction | None:
@@ -119,7 +120,7 @@ class Film:
 
     def read(self) -> Iterator[Any]:
         """Pictures and packets of sound (av.Packet), in the order of the file."""
-        end, last, first = Fraction(0), None, self._container.start_time or 0
+        end, last = Fraction(0), None
         try:
             for packet in self._container.demux():
                 if packet.is_corrupt:
@@ -143,13 +144,22 @@ class Film:
             raise UserError(f"{self.path}: holds no frame that can be decoded; is it cut short?")
         if _lacks_its_end(self.path):
             raise UserError(self._broken(end, "the rest is missing"))
-        lacking = self._seconds + Fraction(first, av.time_base) - end
+        lacking = self._begin + self._seconds - end
         if lacking > LACKING:
             raise UserError(self._broken(end, f"{float(lacking):.1f} seconds before the end its header tells"))
 
     @property
     def _seconds(self) -> Fraction:
         return Fraction(self._container.duration or 0, av.time_base)
+
+    @property
+    def _start(self) -> Fraction:
+        return Fraction(self._container.start_time or 0, av.time_base)
+
+    @property
+    def _begin(self) -> Fraction:
+        """What the header's seconds are counted from: in Matroska, as FFmpeg writes it, 0 and not the first frame."""
+        return Fraction(0) if "matroska" in self._container.format.name else self._start
 
     def _streams(self) -> tuple[Any, list[Any]]:
         covers = av.stream.Disposition.attached_pic

@@ -264,6 +264,18 @@ def faststart(path: Path) -> Path:
     return path.with_name("fast.mp4")
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ts"])
+def test_a_film_whose_times_begin_late_is_whole(name: str, tmp_path: Path):
+    """A later piece of a recording keeps the recording's times; so does what it becomes, and is a film again."""
+    source = films.write(tmp_path / name, films.moving(5), times=[2000 + 40 * n for n in range(5)], sound=None)
+    began = films.read(source)[1]
+    assert began[0] >= 2
+    once = translated(source)
+    with closing(Film(source)) as film:
+        assert film.frames == 5
+    assert films.read(once)[1] == films.read(translated(once))[1] == began
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.8, 0.95])
 @pytest.mark.parametrize("kind", ["mp4", "faststart", "mkv"])
 def test_a_film_cut_short_is_one_line_and_leaves_nothing(kind: str, share: float, tmp_path: Path):
