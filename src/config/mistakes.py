@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config import schema
 from src.config.composition import choices, composed, groups, keys_of, module, reader
 from src.config.known import demand_known
+from src.config.quoting import pasted
 from src.config.sweepers import lacking, misled
 from src.system.errors import UserError, did_you_mean, one_of
 from src.system.unpromised import hydra_arguments
@@ -168,7 +169,7 @@ def _spelling(name: str, line: Line) -> Iterator[str]:
         try:
             parsed = _parsed(override)
         except HydraException as error:
-            ready = f"""; did you mean '{key}="{value}"'?""" if '"' not in value else f" ({str(error).splitlines()[0]})"
+            ready = f"; did you mean {pasted(key, value)}?" if '"' not in value else f" ({str(error).splitlines()[0]})"
             yield f"{override}: cannot be read{ready}"
             continue
         if key == "resume" and line.sweep:

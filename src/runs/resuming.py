@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from src.config import command
+from src.config.quoting import pasted
 from src.runs.folder import CHECKPOINTS, METRICS, REQUEUED, WEIGHTS, load_config, save_config
 from src.runs.results import load_metrics
 from src.system.errors import UserError
@@ -37,7 +38,8 @@ def requeued(folder: Path) -> bool:
 def refuse_second_run(folder: Path) -> None:
     """Raise UserError if `folder` already holds a run worth keeping."""
     if begun(folder) or (folder / WEIGHTS).exists():
-        raise UserError(f"{folder}: already holds a run; continue it with resume={folder} or name another folder")
+        on = pasted("resume", folder)
+        raise UserError(f"{folder}: already holds a run; continue it with {on} or name another folder")
 
 
 def configured(
@@ -123,7 +125,8 @@ def extended(folder: Path, saved: DictConfig) -> DictConfig:
     if epochs == before or not isinstance(epochs, int):
         return saved
     if not (folder / METRICS).is_file():
-        raise UserError(f"trainer.max_epochs: a run is trained longer once it has ended; first resume={folder} alone")
+        on = pasted("resume", folder)
+        raise UserError(f"trainer.max_epochs: a run is trained longer once it has ended; first {on} alone")
     if epochs < before:
         raise UserError(f"trainer.max_epochs={epochs}: the run has had {before}; give more to train it longer")
     return OmegaConf.merge({EXTENDED: before}, saved)  # type: ignore[return-value]  # of an extended run its own stays

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from src.config.build import build_generator, build_method
+from src.config.quoting import pasted
 from src.runs.folder import CONFIG, WEIGHTS, load_config
 from src.system.errors import UserError
 from src.system.files import write
@@ -68,7 +69,7 @@ def load_weights(folder: Path) -> Mapping[str, Tensor]:
     """The tensors of a finished run; raises UserError if there are none or they are torn."""
     path = folder / WEIGHTS
     if not path.is_file():
-        raise UserError(f"{path}: missing; the run has not finished, continue it with resume={folder}")
+        raise UserError(f"{path}: missing; the run has not finished, continue it with {pasted('resume', folder)}")
     return load_tensors(path)
 
 

@@ -13,6 +13,7 @@ from lightning import Trainer
 from lightning.pytorch.strategies import ParallelStrategy
 
 from src.config.command import comes_back, in_sweep
+from src.config.quoting import pasted
 from src.runs.folder import CHECKPOINT, REQUEUED
 from src.system import stopping
 from src.system.errors import UserError, one_line
@@ -100,14 +101,18 @@ def ending(command: str, folder: Path) -> Iterator[None]:
     except Interrupted as stop:
         if stop.signal in REQUEUE:
             _requeue(stop, command, folder)
-        say(f"{stop}; continue with: python -m {command} resume={folder}")
+        say(f"{stop}; {_way_on(command, folder)}")
         sys.exit(stop.code)
     except KeyboardInterrupt as stop:
-        on = f"; continue with: python -m {command} resume={folder}" if (folder / CHECKPOINT).exists() else ""
+        on = f"; {_way_on(command, folder)}" if (folder / CHECKPOINT).exists() else ""
         say(f"stopped{on}")
         sys.exit(stopping.code(stop))
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _way_on(command: str, folder: Path) -> str:
+    return f"continue with: python -m {command} {pasted('resume', folder)}"
 
 
 def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
@@ -119,7 +124,7 @@ def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
         key = "hydra.sweep.dir" if in_sweep() else "hydra.run.dir"
         say(
             f"{stop.signal.name}: {stop}; the job is not put back, as it would begin anew in a folder of another name "
-            f"(give {key}=<folder>); continue with: python -m {command} resume={folder}"
+            f"(give {key}=<folder>); {_way_on(command, folder)}"
         )
         sys.exit(stop.code)
     (folder / REQUEUED).touch()
@@ -133,10 +138,7 @@ def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
         subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         why = " ".join(str(getattr(error, "stderr", None) or error).split())
-        say(
-            f"{stop.signal.name}: {stop}; SLURM did not take the job back ({why}), continue with: "
-            f"python -m {command} resume={folder}"
-        )
+        say(f"{stop.signal.name}: {stop}; SLURM did not take the job back ({why}), {_way_on(command, folder)}")
     else:
         say(f"{stop.signal.name}: {stop}; job {job} is back in the queue and goes on from there")
     sys.exit(stop.code)

@@ -13,6 +13,7 @@ from torch import nn
 
 from src.config import limits
 from src.config.build import PARTS, build, check, entries
+from src.config.quoting import pasted
 from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.parts import parameters_by_part
@@ -191,11 +192,10 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int
     console = Console(stderr=True)
     if names:
         console.print(table)
-        more = f"python -m src.train resume={folder} trainer.max_epochs={longer}"
+        more = f"python -m src.train {pasted('resume', folder)} trainer.max_epochs={longer}"
         console.print(verdict(names[0], metrics, more), soft_wrap=True, highlight=False, markup=False)
     else:
         console.print(f"{folder}: not scored, as metrics.scores=null asked", soft_wrap=True)
     last = max((folder / IMAGES).glob("epoch_*.png"), default=folder / IMAGES)
-    console.print(
-        f"Look at {last}\nTranslate with: python -m src.translate run={folder} input=... output=...", soft_wrap=True
-    )
+    translate = f"python -m src.translate {pasted('run', folder)} input=... output=..."
+    console.print(f"Look at {last}\nTranslate with: {translate}", soft_wrap=True, markup=False)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from src.config import schema
+from src.config.quoting import pasted
 from src.networks.generator import Generator
 from src.runs import hub
 from src.runs.weights import load_translator
@@ -54,7 +55,7 @@ def export(config: schema.ExportConfig) -> dict[str, object]:
     except BaseException:  # a signal too
         page.unlink(missing_ok=True)
         raise
-    print(f"translate with: python -m src.translate weights={output} input=... output=...", file=sys.stderr)
+    print(f"translate with: python -m src.translate {pasted('weights', output)} input=... output=...", file=sys.stderr)
     return {"file": str(output), "card": str(page), "bytes": len(content), "largest_difference": difference}
 
 
