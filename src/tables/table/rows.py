@@ -94,7 +94,7 @@ def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
     A resolved configuration repeats itself (`selection` stands in `sampler` and in `method` too): of keys that end
     alike and hold the same values, the one nearest to the root and outside the method stays. Where another class was
     chosen (`_target_`), the choice is named as the command line would (`selection=spread`), and the keys that only
-    some choices have are left out.
+    some choices have are left out, unless one choice was made with several values of them.
     """
     changes = {}
     for key in _keys(settings):
@@ -104,14 +104,21 @@ def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
     chosen = {key.removesuffix("_target_") for key in changes if key.endswith("._target_")}
     once: dict[tuple[str, str], str] = {}
     for key in sorted(changes, key=lambda key: (key.split(".")[0] in _METHOD, key.count("."), key)):
-        partly = any(key not in one for one in settings)
-        if not (partly and any(key.startswith(node) for node in chosen)):
+        if not any(key.startswith(node) and _follows(key, f"{node}_target_", settings) for node in chosen):
             once.setdefault((key.rpartition(".")[2], _text(changes[key])), key)
     named: dict[str, list[Any]] = {}
     for key in once.values():
         group = key.split(".")[0]
         named |= {group: _choices(changes[key])} if key.endswith("._target_") else {key: changes[key]}
     return named
+
+
+def _follows(key: str, choice: str, settings: Sequence[Settings]) -> bool:
+    """Whether some of the choices lack the key, and each that has it has one value of it."""
+    values: dict[str, set[str]] = {}
+    for one in settings:
+        values.setdefault(_text(one.get(choice, _ABSENT)), set()).add(_text(one.get(key, _ABSENT)))
+    return {_ABSENT} in values.values() and all(len(found) == 1 for found in values.values())
 
 
 def _training(config: Settings, seed: int) -> dict[str, Any]:

@@ -94,6 +94,18 @@ def test_a_label_names_all_that_differs(tmp_path: Path):
     ]
 
 
+def test_one_choice_with_several_settings_is_as_many_labels(tmp_path: Path):
+    """Cells and tests are found by label."""
+    write_run(tmp_path / "a", "triplet", 0, {"fid": 1.0})
+    for name, separation in (("b", 0.2), ("c", 0.5)):
+        write_run(tmp_path / name, "triplet", 0, {"fid": 1.0}, selection={**SPREAD, "separation": separation})
+    assert labels(tmp_path) == [
+        "triplet (selection=spread, separation=0.2)",
+        "triplet (selection=spread, separation=0.5)",
+        "triplet (selection=topk, separation=-)",
+    ]
+
+
 def test_the_same_run_twice_is_refused(tmp_path: Path):
     write_run(tmp_path / "a", "cut", 0, {"fid": 1.0})
     write_run(tmp_path / "b", "cut", 0, {"fid": 1.0})
