@@ -15,7 +15,9 @@ ORDER = (BASE, "cyclegan", "self", "external", "bam", "triplet", "entropy")
 # where, with what and under whose eyes a run was made, not what was trained
 _ELSEWHERE = (
     *("variant", "seed", "data.seed", "resume", "compile", "logger", "callbacks"),
-    *("data.root", "data.num_workers", "data.batch_size"),
+    *("data.root", "data.num_workers", "data.batch_size", "data.cache"),
+    # which files they hold, the protocol tells by data_digest
+    *("data.layout.x", "data.layout.y", "data.layout.x_val", "data.layout.y_val", "data.ignore_x", "data.ignore_y"),
     *("trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.log_every_n_steps"),
     *("metrics", "extractor", "trainer.limit_val_batches"),  # how a run was scored: its protocol tells
 )

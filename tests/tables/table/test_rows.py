@@ -35,6 +35,9 @@ def test_rows_stand_in_the_papers_order_and_the_unknown_ones_last(tmp_path: Path
         {"logger": {"csv": {"name": "elsewhere"}}},
         {"trainer": {"devices": 1, "accelerator": "gpu"}},
         {"data": {"root": "/other", "batch_size": 1, "seed": 1}},
+        # what resume= may change too
+        {"data": {"root": None, "batch_size": 1, "seed": 1, "cache": "/scratch", "ignore_x": "/there/hood.png"}},
+        {"data": {"root": None, "batch_size": 1, "seed": 1, "layout": {"x": "/there/trainA", "y_val": "/there/testB"}}},
         {"compile": True},
         {"init_from": None},  # of a later version, and not used
         # two processes of half the batch train what one trains on all of it
