@@ -15,7 +15,7 @@ from src.system.errors import UserError
 from src.translation import translate
 from tests import forked
 from tests.conftest import CONF
-from tests.labelled import SMALL, composed, streets, translator
+from tests.labelled import SMALL, composed, streets, translator, write_pair
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,18 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     moved.rename(tmp_path)
     with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
         studied(*arguments, "segment=['data.size=64']")
+
+
+def test_a_part_of_a_target_that_segmenters_would_take_whole_is_refused(root: Path, tmp_path: Path):
+    for town in ("a", "b", "c"):
+        for domain in ("game", "real"):
+            write_pair(tmp_path / domain / town, tmp_path / f"{domain}_labels" / town, "1", 0)
+    held = [f"data.layout.{domain}_held=c/*" for domain in ("x", "y")]
+    folders = ["data=folders", f"data.root={tmp_path}", "data.layout.x=game", "data.layout.y=real", *held]
+    whole = ["data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5", "data.layout.tune=2"]
+    for data, taken in ((folders, "/real, also .*/real/c/1.png"), (whole, "/cityscapes, also .*_leftImg8bit.png")):
+        with pytest.raises(UserError, match=f"^data: segmenters take all of .*{taken}, which this part of the target"):
+            studied(*data, "runs=[]", f"output={tmp_path}/study", "accelerator=cpu")
 
 
 def test_a_source_without_class_maps_is_refused_in_one_line(tmp_path: Path):

@@ -1,5 +1,6 @@
 """What src.study does: every training set times every seed, then the table; what is done is skipped."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +76,8 @@ def study(config: schema.StudyConfig) -> str:
     if real_train == real_test and not (real_train / "leftImg8bit").is_dir():
         raise UserError(f"data: {real_train} would be trained and tested on; name a validation target of its own")
     tests = labelled_set(str(real_test), "val", "data")
+    _demand_whole(real_train, labelled_set(str(real_train), "train", "data"), listed.y_train)
+    _demand_whole(real_test, tests, listed.y_val)
     sets = list(_sets(config, listed, source, output / "sets", real_train, runs, accelerator))
     if len({one.name for one in sets}) != len(sets):
         raise UserError("runs: two of them have the same name; give one folder that holds both")
@@ -104,6 +107,16 @@ def study(config: schema.StudyConfig) -> str:
     common |= {"paired": True} if config.paired else {}
     common |= {"source_digest": digest(source), "source_frames": len(source)}
     return study_table.save(Study(cells, watched, common), output)
+
+
+def _demand_whole(folder: Path, taken: Sequence[LabelledFrame], own: Sequence[Path]) -> None:
+    """Refuse a part of a folder that segmenters take whole: they would be trained on the frames they are tested on."""
+    further = {os.path.realpath(frame.image) for frame in taken} - {os.path.realpath(path) for path in own}
+    if further:
+        raise UserError(
+            f"data: segmenters take all of {folder}, also {min(further)}, which this part of the target leaves out; "
+            "give each part a folder of its own, and leave out data.layout.tune"
+        )
 
 
 def _left(took: Sequence[float], count: int) -> str:
