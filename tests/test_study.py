@@ -4,12 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from src.config import schema
-from src.data.labelled import labelled_set
-from src.downstream.study import study
+from src.data.labelled import labelled_set, labels_of, usable_frames
+from src.data.layouts import gta2cityscapes
+from src.downstream.study import _sets, study
 from src.system.commit import git_commit
 from src.system.errors import UserError
 from src.translation import translate
@@ -105,6 +107,21 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     moved.rename(tmp_path)
     with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
         studied(*arguments, "segment=['data.size=64']")
+
+
+def test_runs_of_one_variant_share_a_row_only_if_they_were_trained_alike(root: Path, run: Path, tmp_path: Path):
+    runs = [run]
+    for name, key, value in (("seed", "seed", 1), ("rate", "optimizer.lr", 0.5)):
+        runs.append(shutil.copytree(run, tmp_path / name))
+        changed = OmegaConf.load(runs[-1] / "config.yaml")
+        OmegaConf.update(changed, key, value)
+        OmegaConf.save(changed, runs[-1] / "config.yaml")
+    listed = gta2cityscapes(str(root), x="playing_for_data", y="cityscapes", holdout=5)
+    source = usable_frames(labels_of(listed.x_train))
+    config = composed("study", "runs=[]")
+    sets = _sets(config, listed, source, tmp_path, root, runs, torch.device("cpu"))  # type: ignore[arg-type]
+    rate = OmegaConf.load(run / "config.yaml").optimizer.lr
+    assert [one.row for one in sets][2:-1] == [f"cut (lr={rate})", f"cut (lr={rate})", "cut (lr=0.5)"]
 
 
 def test_a_part_of_a_target_that_segmenters_would_take_whole_is_refused(root: Path, tmp_path: Path):

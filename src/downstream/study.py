@@ -28,6 +28,7 @@ from src.runs import hub, resuming
 from src.runs.find import find
 from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
 from src.runs.results import load_metrics
+from src.runs.survey import flat
 from src.runs.weights import load_translator
 from src.system.device import device
 from src.system.errors import UserError
@@ -35,6 +36,7 @@ from src.system.estimate import in_words
 from src.system.files import sha256
 from src.tables import study_table
 from src.tables.study_table import RAW, REAL, Cell, Study
+from src.tables.table.rows import labels
 from src.translation.frames import Job, translate
 from src.translation.labelled_set import write_set
 from src.translation.scale import Scale
@@ -138,9 +140,10 @@ def _sets(
     recipe = {"made_by": "Reinhard's colour transfer", "targets": digest(usable_frames(labels_of(listed.y_train)))}
     colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train, white))
     yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
-    for run in runs:
-        saved = load_config(run)
-        variant = str(saved.get("variant", run.name))
+    configs = [load_config(run) for run in runs]
+    variants = [str(saved.get("variant", run.name)) for run, saved in zip(runs, configs, strict=True)]
+    rows = labels(list(zip(variants, map(flat, configs), strict=True)))
+    for run, saved, variant, row in zip(runs, configs, variants, rows, strict=True):
         # a run may come from a stranger, and its variant must not lead out of the folder
         name = f"{file_name(variant)}-{sha256(run / WEIGHTS)[:8]}"
         recipe = {
@@ -155,7 +158,7 @@ def _sets(
             translate(load_translator(run, average=config.average), jobs, where, read=read, scale=scale)
 
         seeds = [_seed(saved, run)] if config.paired else config.seeds
-        yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make), seeds)
+        yield TrainingSet(row, name, name, partial(write_set, source, folder / name, recipe, make), seeds)
     yield TrainingSet(REAL, "", "real", lambda: real, config.seeds)
 
 

@@ -81,6 +81,17 @@ def pooled(runs: Sequence[ScoredRun]) -> list[Row]:
     return rows
 
 
+def labels(runs: Sequence[tuple[str, Settings]]) -> list[str]:
+    """What the row of each run is called, by its variant and its configuration."""
+    trained = [_training(config, config.get("seed")) for _, config in runs]
+    found = []
+    for (variant, _), own in zip(runs, trained, strict=True):
+        of_variant = [other for (name, _), other in zip(runs, trained, strict=True) if name == variant]
+        kinds = [one for number, one in enumerate(of_variant) if one not in of_variant[:number]]
+        found.append(_label(variant, differing(kinds), kinds.index(own)))
+    return found
+
+
 def base_of(row: Row, rows: Sequence[Row]) -> Row | None:
     """The CUT row to compare with: the only one, or the one that shares what sets the CUT rows apart."""
     bases = [other for other in rows if other.variant == BASE]
@@ -123,7 +134,7 @@ def _follows(key: str, choice: str, settings: Sequence[Settings]) -> bool:
     return {_ABSENT} in values.values() and all(len(found) == 1 for found in values.values())
 
 
-def _training(config: Settings, seed: int) -> dict[str, Any]:
+def _training(config: Settings, seed: object) -> dict[str, Any]:
     # one process trains on the joint batch of several
     sizes = [config.get("data.batch_size", 1), config.get("trainer.devices", 1), config.get("trainer.num_nodes", 1)]
     whole = [size for size in sizes if isinstance(size, int)]
@@ -132,7 +143,7 @@ def _training(config: Settings, seed: int) -> dict[str, Any]:
     # a key that came with a later version is null unless it is used, and its run a seed of the row of older ones
     trained = {key: value for key, value in config.items() if value is not None and not f"{key}.".startswith(below)}
     if (start := trained.get("init_from")) is not None:  # each from the weights of its own seed: seeds of one row
-        trained["init_from"] = re.sub(rf"seed{seed}(?!\d)", "seed*", str(start))
+        trained["init_from"] = re.sub(rf"seed{re.escape(str(seed))}(?!\d)", "seed*", str(start))
     return {**trained, "data.batch_size": joint}
 
 
