@@ -23,6 +23,7 @@ from src.data.images import announce_passed_over, list_images, read_image, readi
 from src.data.sixteen_bits import demand_white
 from src.data.transforms import to_tensor
 from src.metrics.cache import content_key
+from src.metrics.direction import better
 from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import SMALLEST, Scores
@@ -99,9 +100,8 @@ def _show(metrics: dict[str, float], protocol: dict[str, object], scores: Scores
     words = {"swd": "spread", "kid": "error"}
     for name in scores.names:
         deviation = metrics.get(f"{name}_{words.get(name.partition('_')[0], 'std')}")
-        values = [metrics[name], deviation, metrics.get(f"{name}_floor")]
-        higher = name.startswith("is")
-        table.add_row(name, "higher" if higher else "lower", *("-" if v is None else f"{v:.4f}" for v in values))
+        values = [metrics.get(name), deviation, metrics.get(f"{name}_floor")]
+        table.add_row(name, better(name), *("-" if v is None else f"{v:.4f}" for v in values))
     console = Console(stderr=True)
     console.print(table)
     for name in ("extractor", "fid", "kid", "is", "swd", "resize"):

@@ -85,6 +85,19 @@ def test_a_set_against_itself_is_at_fid_zero(few: tuple[Path, Path]):
     assert result["metrics"]["kid_efficientnet_lite0"] < 0  # unbiased, see test_kid
 
 
+def test_the_table_says_which_way_a_score_improves_and_which_there_is_not(
+    few: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for number in range(4):
+        Image.new("RGB", (48, 36), (50 * number, 90, 120)).save(tmp_path / f"{number}.png")
+    metrics = evaluate(evaluation(f"real={tmp_path}", f"fake={few[1]}"))["metrics"]
+    shown = [[cell.strip() for cell in line.split("│")] for line in capsys.readouterr().err.splitlines()]
+    ways = {cells[1][:3]: cells[2:4] for cells in shown if len(cells) > 4}  # a narrow terminal cuts names short
+    assert ways["sha"] == ["nearer to 1", "-"]  # what has one colour has no detail to compare with
+    assert (ways["is_"][0], ways["swd"][0]) == ("higher", "lower")
+    assert "sharpness" not in metrics
+
+
 def test_the_command_prints_json_alone_and_a_table_beside_it(few: tuple[Path, Path], tmp_path: Path):
     real, fake = few
     arguments = [f"real={real}", f"fake={fake}", "side=32", f"per_image={tmp_path / 'new' / 'each.csv'}"]

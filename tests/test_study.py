@@ -4,18 +4,20 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from src.config import schema
-from src.data.labelled import labelled_set
-from src.downstream.study import study
+from src.data.labelled import labelled_set, labels_of, usable_frames
+from src.data.layouts import gta2cityscapes
+from src.downstream.study import _sets, study
 from src.system.commit import git_commit
 from src.system.errors import UserError
 from src.translation import translate
 from tests import forked
 from tests.conftest import CONF
-from tests.labelled import SMALL, composed, streets, translator
+from tests.labelled import SMALL, composed, streets, translator, write_pair
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,33 @@ def test_a_study_is_one_command_that_skips_what_is_done(root: Path, run: Path, t
     moved.rename(tmp_path)
     with pytest.raises(UserError, match="was trained with other settings; repeat them or name another output"):
         studied(*arguments, "segment=['data.size=64']")
+
+
+def test_runs_of_one_variant_share_a_row_only_if_they_were_trained_alike(root: Path, run: Path, tmp_path: Path):
+    runs = [run]
+    for name, key, value in (("seed", "seed", 1), ("rate", "optimizer.lr", 0.5)):
+        runs.append(shutil.copytree(run, tmp_path / name))
+        changed = OmegaConf.load(runs[-1] / "config.yaml")
+        OmegaConf.update(changed, key, value)
+        OmegaConf.save(changed, runs[-1] / "config.yaml")
+    listed = gta2cityscapes(str(root), x="playing_for_data", y="cityscapes", holdout=5)
+    source = usable_frames(labels_of(listed.x_train))
+    config = composed("study", "runs=[]")
+    sets = _sets(config, listed, source, tmp_path, root, runs, torch.device("cpu"))  # type: ignore[arg-type]
+    rate = OmegaConf.load(run / "config.yaml").optimizer.lr
+    assert [one.row for one in sets][2:-1] == [f"cut (lr={rate})", f"cut (lr={rate})", "cut (lr=0.5)"]
+
+
+def test_a_part_of_a_target_that_segmenters_would_take_whole_is_refused(root: Path, tmp_path: Path):
+    for town in ("a", "b", "c"):
+        for domain in ("game", "real"):
+            write_pair(tmp_path / domain / town, tmp_path / f"{domain}_labels" / town, "1", 0)
+    held = [f"data.layout.{domain}_held=c/*" for domain in ("x", "y")]
+    folders = ["data=folders", f"data.root={tmp_path}", "data.layout.x=game", "data.layout.y=real", *held]
+    whole = ["data=gta2cityscapes", f"data.root={root}", "data.layout.holdout=5", "data.layout.tune=2"]
+    for data, taken in ((folders, "/real, also .*/real/c/1.png"), (whole, "/cityscapes, also .*_leftImg8bit.png")):
+        with pytest.raises(UserError, match=f"^data: segmenters take all of .*{taken}, which this part of the target"):
+            studied(*data, "runs=[]", f"output={tmp_path}/study", "accelerator=cpu")
 
 
 def test_a_source_without_class_maps_is_refused_in_one_line(tmp_path: Path):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from src.data.apart import shared
 from src.data.images import announce_passed_over, list_images
 from src.data.labelled import expected_frame, is_street
 from src.data.streets.write import write_streets
@@ -45,8 +46,10 @@ class Domains:
             if not getattr(self, name):
                 raise UserError(f"data: {name} is empty; the set has too few images")
         for one, other in (("x_train", "y_train"), ("x_train", "x_val"), ("y_train", "y_val")):
-            if twice := set(getattr(self, one)) & set(getattr(self, other)):
-                raise UserError(f"data: {min(twice)} is in {one} and in {other}; name folders that share no image")
+            if (twice := shared(getattr(self, one), getattr(self, other))) is not None:
+                path, same = twice
+                name = "" if path == same else f", as {same},"
+                raise UserError(f"data: {path} is in {one} and{name} in {other}; name folders that share no image")
 
     def announce(self) -> None:
         """Say on stderr, a line each, what is left out of the set."""

@@ -1,5 +1,6 @@
 """What src.study does: every training set times every seed, then the table; what is done is skipped."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from src.runs import hub, resuming
 from src.runs.find import find
 from src.runs.folder import CONFIG, METRICS, WEIGHTS, load_config
 from src.runs.results import load_metrics
+from src.runs.survey import flat
 from src.runs.weights import load_translator
 from src.system.device import device
 from src.system.errors import UserError
@@ -34,6 +36,7 @@ from src.system.estimate import in_words
 from src.system.files import sha256
 from src.tables import study_table
 from src.tables.study_table import RAW, REAL, Cell, Study
+from src.tables.table.rows import labels
 from src.translation.frames import Job, translate
 from src.translation.labelled_set import write_set
 from src.translation.scale import Scale
@@ -75,6 +78,8 @@ def study(config: schema.StudyConfig) -> str:
     if real_train == real_test and not (real_train / "leftImg8bit").is_dir():
         raise UserError(f"data: {real_train} would be trained and tested on; name a validation target of its own")
     tests = labelled_set(str(real_test), "val", "data")
+    _demand_whole(real_train, labelled_set(str(real_train), "train", "data"), listed.y_train)
+    _demand_whole(real_test, tests, listed.y_val)
     sets = list(_sets(config, listed, source, output / "sets", real_train, runs, accelerator))
     if len({one.name for one in sets}) != len(sets):
         raise UserError("runs: two of them have the same name; give one folder that holds both")
@@ -106,6 +111,16 @@ def study(config: schema.StudyConfig) -> str:
     return study_table.save(Study(cells, watched, common), output)
 
 
+def _demand_whole(folder: Path, taken: Sequence[LabelledFrame], own: Sequence[Path]) -> None:
+    """Refuse a part of a folder that segmenters take whole: they would be trained on the frames they are tested on."""
+    further = {os.path.realpath(frame.image) for frame in taken} - {os.path.realpath(path) for path in own}
+    if further:
+        raise UserError(
+            f"data: segmenters take all of {folder}, also {min(further)}, which this part of the target leaves out; "
+            "give each part a folder of its own, and leave out data.layout.tune"
+        )
+
+
 def _left(took: Sequence[float], count: int) -> str:
     """What is to come, by the seconds that segmenters took so far; nothing is known before the first."""
     return f" ({count} to go, {in_words(sum(took) / len(took) * count)})" if took else f" ({count} to go)"
@@ -125,9 +140,10 @@ def _sets(
     recipe = {"made_by": "Reinhard's colour transfer", "targets": digest(usable_frames(labels_of(listed.y_train)))}
     colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train, white))
     yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
-    for run in runs:
-        saved = load_config(run)
-        variant = str(saved.get("variant", run.name))
+    configs = [load_config(run) for run in runs]
+    variants = [str(saved.get("variant", run.name)) for run, saved in zip(runs, configs, strict=True)]
+    rows = labels(list(zip(variants, map(flat, configs), strict=True)))
+    for run, saved, variant, row in zip(runs, configs, variants, rows, strict=True):
         # a run may come from a stranger, and its variant must not lead out of the folder
         name = f"{file_name(variant)}-{sha256(run / WEIGHTS)[:8]}"
         recipe = {
@@ -142,7 +158,7 @@ def _sets(
             translate(load_translator(run, average=config.average), jobs, where, read=read, scale=scale)
 
         seeds = [_seed(saved, run)] if config.paired else config.seeds
-        yield TrainingSet(variant, name, name, partial(write_set, source, folder / name, recipe, make), seeds)
+        yield TrainingSet(row, name, name, partial(write_set, source, folder / name, recipe, make), seeds)
     yield TrainingSet(REAL, "", "real", lambda: real, config.seeds)
 
 

@@ -133,6 +133,25 @@ def test_a_part_of_the_training_folders_can_be_held_out_by_name(tmp_path: Path):
         folders(str(tmp_path), **own, x_held="moon*")
 
 
+def test_links_do_not_hide_that_frames_are_trained_on_and_scored(tmp_path: Path):
+    own = {"x": "trainA", "y": "trainB", "x_val": "testA", "y_val": "testB", "holdout": 10}
+    for name in ("trainA/1.png", "trainA/2.png", "trainB/1.png", "store/testB.png", "testB/1.png"):
+        touch(tmp_path / name)
+    (tmp_path / "testA").symlink_to(tmp_path / "trainA")
+    message = r"^data: .*/trainA/1\.png is in x_train and, as .*/testA/1\.png, in x_val; name folders that share"
+    with pytest.raises(UserError, match=message):
+        folders(str(tmp_path), **own)
+    (tmp_path / "testA").unlink()
+    touch(tmp_path / "testA/1.png")
+    (tmp_path / "testA/linked.png").symlink_to("../trainA/2.png")
+    with pytest.raises(UserError, match=r"/trainA/2\.png is in x_train and, as .*/testA/linked\.png, in x_val"):
+        folders(str(tmp_path), **own)
+    (tmp_path / "testA/linked.png").unlink()
+    for name in ("trainA", "testA"):  # alike in a store of content: no more the same frame than two copies are
+        (tmp_path / name / "black.png").symlink_to("../store/testB.png")
+    assert names(folders(str(tmp_path), **own).x_val) == ["1.png", "black.png"]
+
+
 def test_a_set_too_small_for_its_share_names_a_share_that_leaves_two(true_layouts: Path):
     message = r"^data: x_val is empty; of 10 images none is held out, give data\.layout\.holdout=5 or less$"
     with pytest.raises(UserError, match=message):

@@ -15,7 +15,9 @@ ORDER = (BASE, "cyclegan", "self", "external", "bam", "triplet", "entropy")
 # where, with what and under whose eyes a run was made, not what was trained
 _ELSEWHERE = (
     *("variant", "seed", "data.seed", "resume", "compile", "logger", "callbacks"),
-    *("data.root", "data.num_workers", "data.batch_size"),
+    *("data.root", "data.num_workers", "data.batch_size", "data.cache"),
+    # which files they hold, the protocol tells by data_digest
+    *("data.layout.x", "data.layout.y", "data.layout.x_val", "data.layout.y_val", "data.ignore_x", "data.ignore_y"),
     *("trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.log_every_n_steps"),
     *("metrics", "extractor", "trainer.limit_val_batches"),  # how a run was scored: its protocol tells
 )
@@ -79,6 +81,17 @@ def pooled(runs: Sequence[ScoredRun]) -> list[Row]:
     return rows
 
 
+def labels(runs: Sequence[tuple[str, Settings]]) -> list[str]:
+    """What the row of each run is called, by its variant and its configuration."""
+    trained = [_training(config, config.get("seed")) for _, config in runs]
+    found = []
+    for (variant, _), own in zip(runs, trained, strict=True):
+        of_variant = [other for (name, _), other in zip(runs, trained, strict=True) if name == variant]
+        kinds = [one for number, one in enumerate(of_variant) if one not in of_variant[:number]]
+        found.append(_label(variant, differing(kinds), kinds.index(own)))
+    return found
+
+
 def base_of(row: Row, rows: Sequence[Row]) -> Row | None:
     """The CUT row to compare with: the only one, or the one that shares what sets the CUT rows apart."""
     bases = [other for other in rows if other.variant == BASE]
@@ -94,7 +107,7 @@ def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
     A resolved configuration repeats itself (`selection` stands in `sampler` and in `method` too): of keys that end
     alike and hold the same values, the one nearest to the root and outside the method stays. Where another class was
     chosen (`_target_`), the choice is named as the command line would (`selection=spread`), and the keys that only
-    some choices have are left out.
+    some choices have are left out, unless one choice was made with several values of them.
     """
     changes = {}
     for key in _keys(settings):
@@ -104,8 +117,7 @@ def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
     chosen = {key.removesuffix("_target_") for key in changes if key.endswith("._target_")}
     once: dict[tuple[str, str], str] = {}
     for key in sorted(changes, key=lambda key: (key.split(".")[0] in _METHOD, key.count("."), key)):
-        partly = any(key not in one for one in settings)
-        if not (partly and any(key.startswith(node) for node in chosen)):
+        if not any(key.startswith(node) and _follows(key, f"{node}_target_", settings) for node in chosen):
             once.setdefault((key.rpartition(".")[2], _text(changes[key])), key)
     named: dict[str, list[Any]] = {}
     for key in once.values():
@@ -114,7 +126,15 @@ def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
     return named
 
 
-def _training(config: Settings, seed: int) -> dict[str, Any]:
+def _follows(key: str, choice: str, settings: Sequence[Settings]) -> bool:
+    """Whether some of the choices lack the key, and each that has it has one value of it."""
+    values: dict[str, set[str]] = {}
+    for one in settings:
+        values.setdefault(_text(one.get(choice, _ABSENT)), set()).add(_text(one.get(key, _ABSENT)))
+    return {_ABSENT} in values.values() and all(len(found) == 1 for found in values.values())
+
+
+def _training(config: Settings, seed: object) -> dict[str, Any]:
     # one process trains on the joint batch of several
     sizes = [config.get("data.batch_size", 1), config.get("trainer.devices", 1), config.get("trainer.num_nodes", 1)]
     whole = [size for size in sizes if isinstance(size, int)]
@@ -123,7 +143,7 @@ def _training(config: Settings, seed: int) -> dict[str, Any]:
     # a key that came with a later version is null unless it is used, and its run a seed of the row of older ones
     trained = {key: value for key, value in config.items() if value is not None and not f"{key}.".startswith(below)}
     if (start := trained.get("init_from")) is not None:  # each from the weights of its own seed: seeds of one row
-        trained["init_from"] = re.sub(rf"seed{seed}(?!\d)", "seed*", str(start))
+        trained["init_from"] = re.sub(rf"seed{re.escape(str(seed))}(?!\d)", "seed*", str(start))
     return {**trained, "data.batch_size": joint}
 
 

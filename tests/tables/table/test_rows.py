@@ -35,6 +35,9 @@ def test_rows_stand_in_the_papers_order_and_the_unknown_ones_last(tmp_path: Path
         {"logger": {"csv": {"name": "elsewhere"}}},
         {"trainer": {"devices": 1, "accelerator": "gpu"}},
         {"data": {"root": "/other", "batch_size": 1, "seed": 1}},
+        # what resume= may change too
+        {"data": {"root": None, "batch_size": 1, "seed": 1, "cache": "/scratch", "ignore_x": "/there/hood.png"}},
+        {"data": {"root": None, "batch_size": 1, "seed": 1, "layout": {"x": "/there/trainA", "y_val": "/there/testB"}}},
         {"compile": True},
         {"init_from": None},  # of a later version, and not used
         # two processes of half the batch train what one trains on all of it
@@ -91,6 +94,18 @@ def test_a_label_names_all_that_differs(tmp_path: Path):
         "cut (lr=0.001, patches=32)",
         "cut (lr=0.001, patches=64)",
         "cut (lr=0.002, patches=64)",
+    ]
+
+
+def test_one_choice_with_several_settings_is_as_many_labels(tmp_path: Path):
+    """Cells and tests are found by label."""
+    write_run(tmp_path / "a", "triplet", 0, {"fid": 1.0})
+    for name, separation in (("b", 0.2), ("c", 0.5)):
+        write_run(tmp_path / name, "triplet", 0, {"fid": 1.0}, selection={**SPREAD, "separation": separation})
+    assert labels(tmp_path) == [
+        "triplet (selection=spread, separation=0.2)",
+        "triplet (selection=spread, separation=0.5)",
+        "triplet (selection=topk, separation=-)",
     ]
 
 
