@@ -150,8 +150,8 @@ def content(name: str, settings: Any, jobs: int, further: list[str]) -> list[str
 
 
 def at_once(name: str, jobs: int, calls: dict[str, tuple[Callable[..., int], *tuple[Any, ...]]]) -> list[str]:
-    """Make calls, so many at a time, and the table after each; returns the labels of those that failed."""
-    failed = []
+    """Make calls, so many at a time, and the table after each; returns the labels of what failed, or of the table."""
+    failed, refused = list[str](), 0
     with ThreadPoolExecutor(jobs) as pool:
         try:
             waiting = {pool.submit(call, *arguments): label for label, (call, *arguments) in calls.items()}
@@ -160,12 +160,12 @@ def at_once(name: str, jobs: int, calls: dict[str, tuple[Callable[..., int], *tu
                     failed.append(waiting[job])
                     print(f"{waiting[job]} failed: see its log in {MADE / name}", file=sys.stderr)
                 else:
-                    report(name)
+                    refused = report(name)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)  # nothing more is started
             stop()
             raise
-    return failed
+    return [*failed, *([name] if refused else [])]
 
 
 def stop() -> None:

@@ -194,3 +194,11 @@ def test_a_name_that_is_no_experiment_is_one_line(run: ModuleType):
     done = subprocess.run([sys.executable, str(run.__file__), "nothing"], capture_output=True, text=True)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "name a folder with sweep.yaml, study.yaml or content.yaml" in done.stderr
+
+
+def test_a_table_that_is_refused_is_a_failure(run: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    codes = iter([1, 0, 1])
+    monkeypatch.setattr(run, "report", lambda name: next(codes))
+    calls = {label: (lambda: 0,) for label in ("cut_seed0", "bam_seed0")}
+    assert run.at_once("mine", 1, calls) == []  # of the first run alone it could not be made
+    assert run.at_once("mine", 1, {"cut_seed1": (lambda: 0,)}) == ["mine"]

@@ -232,6 +232,7 @@ def test_progress_shows_the_terms_and_the_rate(
     streams = capfd.readouterr()
     for word in ("gan=", "nce_x=", "nce_y=", "d_fake=", "d_real=", "images/s="):
         assert word in streams.err
+    assert float(re.findall(r"images/s=([\d.]+)", streams.err)[-1]) > 0
     assert json.loads(streams.out)["run"] == str(tmp_path)
 
 

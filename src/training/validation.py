@@ -131,9 +131,10 @@ class Validation:
         if self._scores is None:
             return {}
         real = self._real(where)
+        of_places = f"{self.data.files} {len(self.x_files)}"  # a frame's photograph follows from its place in the set
         sets = {
             "source": self._gather("source", self.x_files, where),
-            "transfer": self._gather("transfer", self.x_files, where, self.transferred, self.data.files),
+            "transfer": self._gather("transfer", self.x_files, where, self.transferred, of_places),
             "aligned": self._gather("aligned", self.x_files, where, self._aligned, self.data.files),
         }
         references = {

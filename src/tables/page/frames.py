@@ -101,6 +101,8 @@ def source_folder(config: Mapping[str, Any]) -> Path | None:
     """
     layout = str(config.get("data.layout._target_", "")).rpartition(".")[2]
     x, x_val = config.get("data.layout.x"), config.get("data.layout.x_val")
+    if config.get("data.layout.x_held") or config.get("data.layout.tune"):
+        x_val = None  # held out of x itself
     below = {
         "folders": x_val or x,
         "gta2cityscapes": f"{x}/images" if x else None,

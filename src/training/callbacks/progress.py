@@ -51,7 +51,9 @@ class Progress(Callback):
                 for name, value in trainer.callback_metrics.items()
                 if name.startswith("train/")
             }
-            rate = (self._bar.format_dict["rate"] or 0) * len(next(iter(batch.values()))) * trainer.world_size
+            so_far = self._bar.format_dict
+            rate = so_far["rate"] or so_far["n"] / max(so_far["elapsed"], 1e-9)  # none before the bar was drawn anew
+            rate *= len(next(iter(batch.values()))) * trainer.world_size
             self._bar.set_postfix({"epoch": trainer.current_epoch, **terms, "images/s": f"{rate:.1f}"}, refresh=False)
         self._bar.update(1)
         if trainer.is_global_zero and not sys.stderr.isatty():

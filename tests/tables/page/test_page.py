@@ -214,13 +214,15 @@ def test_pictures_beyond_the_budget_are_left_out_and_counted(tmp_path: Path, mon
     [
         ({"_target_": "src.data.layouts.folders", "x": "a", "x_val": "v"}, "root/v"),
         ({"_target_": "src.data.layouts.folders", "x": "a", "x_val": None}, "root/a"),
+        ({"_target_": "src.data.layouts.folders", "x": "a", "x_val": "v", "x_held": "Town02_*"}, "root/a"),
+        ({"_target_": "src.data.layouts.folders", "x": "a", "x_val": "v", "tune": 5}, "root/a"),
         ({"_target_": "src.data.layouts.gta2cityscapes", "x": "game"}, "root/game/images"),
         ({"_target_": "src.data.layouts.streets"}, "root/playing_for_data/images"),
         ({"_target_": "elsewhere"}, None),
         ({}, None),
     ],
 )
-def test_the_source_is_looked_for_where_its_layout_has_it(layout: dict[str, str | None], folder: str | None):
+def test_the_source_is_looked_for_where_its_layout_has_it(layout: dict[str, str | int | None], folder: str | None):
     config = {"data.root": "root", **{f"data.layout.{key}": value for key, value in layout.items()}}
     assert source_folder(config) == (None if folder is None else Path(folder))
 
