@@ -63,7 +63,7 @@ def lines(family: Mapping[str, Sequence[str]], scores: Values, decimals: int) ->
             found.append([*line, "-", "-", "-", "-", "not asked yet"])
             continue
         low, mean, high = (f"{x:+.{decimals}f}" for x in (test.low, test.difference, test.high))
-        told = "not told apart" if p >= ALPHA else "lower" if test.difference < 0 else "higher"
+        told = "no difference shown" if p >= ALPHA else "lower" if test.difference < 0 else "higher"
         found.append([*line, str(test.n), f"{mean} [{low}, {high}]", f"{test.p:.2g}", f"{p:.2g}", told])
     return found
 
