@@ -92,7 +92,7 @@ def _distance(x_levels: list[Tensor], y_levels: list[Tensor], draws: torch.Gener
 
 
 def _pyramid(images_NCHW: Tensor) -> list[Tensor]:
-    """`laplacian_pyramid` of a few images at a time: of what lies between, which is larger, never more than of those."""
+    """`laplacian_pyramid`, a few images at a time: what lies between takes more memory than the levels."""
     levels: list[Tensor] = []
     for start in range(0, len(images_NCHW), CHUNK):
         chunk = laplacian_pyramid(images_NCHW[start : start + CHUNK])

@@ -10,10 +10,12 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from src.metrics.sliced_wasserstein import (
+    CHUNK,
     DIRECTIONS,
     PATCH,
     PATCHES,
     Distance,
+    _pyramid,
     _sorted_projection,
     blur,
     enlarge,
@@ -75,6 +77,13 @@ def test_enlarging_inserts_zeros_and_blurs_them_away(small, large):
 def test_enlarging_keeps_a_constant_away_from_the_borders():
     large = enlarge(torch.full((1, 3, 8, 8), 7.0), torch.Size((16, 16)))
     torch.testing.assert_close(large[..., 2:-2, 2:-2], torch.full((1, 3, 12, 12), 7.0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("count", [CHUNK - 1, 2 * CHUNK, 2 * CHUNK + 3])
+def test_a_few_images_at_a_time_make_the_pyramid_of_all(count: int):
+    x = images(count, 32)
+    for found, expected in zip(_pyramid(x), laplacian_pyramid(x), strict=True):
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize(
