@@ -176,6 +176,7 @@ def _spelling(name: str, line: Line) -> Iterator[str]:
             yield "resume continues one run at a time; leave out -m"
         elif parsed.is_sweep_override() and not line.sweep:
             listed = "" if key in of else f"; a list is written {key}=[{value}]"
+            listed += f", a path with a comma {pasted(key, value)}" if listed and "/" in value else ""
             yield f"{override}: several values make a sweep, which needs -m{listed}"
         elif (needs := lacking(key, value)) is not None:
             yield needs

@@ -306,6 +306,7 @@ BEFORE_IMPORTS = [
     ("train", "seed = 1", "^seed = 1: written without spaces: seed=1$"),
     ("train", "attention=triplet,bam", "^attention=triplet,bam: several values make a sweep, which needs -m$"),
     ("train", "attention.taps=down1,down2", r"-m; a list is written attention\.taps=\[down1,down2\]$"),
+    ("train", "data.root=/my/a,b", r"-m; a list is written .*, a path with a comma 'data\.root=\"/my/a,b\"'$"),
     (
         "train",
         "resume=outputs/<run>",
