@@ -8,11 +8,11 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from src.data.images import write_image
-from src.data.unpaired import sample_key, spaced
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import panel
+from src.training.callbacks.watched import Watched
 from src.training.translation import Translation
-from src.training.validation import Validation, as_input
+from src.training.validation import Validation
 from src.training.wandb.run import WandbRun
 
 
@@ -40,12 +40,10 @@ class ImageGrid(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Read the frames."""
         validation = self.validation
-        files = spaced(validation.x_files, self.images)
-        self.names = [path.stem for path in files]
-        self.frames = list(validation.frames(files))
+        self.watched = Watched(validation, self.images)
+        files = self.watched.files
         self.transferred = [validation.transferred(path) for path in files]
         self.photographs = list(validation.frames(validation.photographs(len(files))))
-        self.ignored = [validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the panel with the averaged translator and the attention in training."""
@@ -53,22 +51,18 @@ class ImageGrid(Callback):
         if not trainer.is_global_zero or (epoch % self.every_n_epochs and epoch != trainer.max_epochs):
             return
         assert isinstance(pl_module, Translation)
-        progress, rows = min(1.0, epoch / (pl_module.held_from or trainer.max_epochs or epoch)), []
-        for number, (frame, ignored) in enumerate(zip(self.frames, self.ignored, strict=True)):
-            x = as_input(frame, pl_module.average.network)
-            key = torch.tensor([sample_key(self.seed, 0, number)], device=pl_module.device)
+        rows = []
+        for number, (x, maps) in enumerate(self.watched.maps(trainer, pl_module, seed=self.seed, draws=0)):
             with torch.no_grad():
                 output = pl_module.average.network(x)[0]
-            mask = None if ignored is None else ignored.to(x.device)
             images = {
-                "source": frame,
+                "source": self.watched.frames[number],
                 "colour transfer, learns nothing": self.transferred[number],
                 "output": output,
                 "a photograph, of another place": self.photographs[number % len(self.photographs)],
             }
-            maps = pl_module.method.score_maps(x, key, progress, mask)
             rows.append((images, {tap: one for tap, one in maps.items() if not one.random}))
-        picture = panel(self.names, rows)
+        picture = panel([path.stem for path in self.watched.files], rows)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_image(self.folder / f"epoch_{epoch:04d}.png", picture)
         for logger in trainer.loggers:

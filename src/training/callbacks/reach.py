@@ -7,9 +7,9 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from src.data.unpaired import sample_key, spaced
+from src.training.callbacks.watched import Watched
 from src.training.translation import Translation
-from src.training.validation import Validation, as_input
+from src.training.validation import Validation
 
 FRAMES = 4
 
@@ -31,22 +31,15 @@ class Reach(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Read the frames."""
-        files = spaced(self.validation.x_files, FRAMES)
-        self.frames = list(self.validation.frames(files))
-        self.ignored = [self.validation.masks.source(*pair) for pair in zip(files, self.frames, strict=True)]
+        self.watched = Watched(self.validation, FRAMES)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Choose once on each frame, with the weights and the attention in training."""
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, Translation)
-        epoch = trainer.current_epoch + 1
-        progress = min(1.0, epoch / (pl_module.held_from or trainer.max_epochs or epoch))
-        for number, (frame, ignored) in enumerate(zip(self.frames, self.ignored, strict=True)):
-            x = as_input(frame, pl_module.average.network)
-            key = torch.tensor([sample_key(self.seed, epoch, number)], device=pl_module.device)
-            mask = None if ignored is None else ignored.to(x.device)
-            maps = pl_module.method.score_maps(x, key, progress, mask)
+        of_epoch = self.watched.maps(trainer, pl_module, seed=self.seed, draws=trainer.current_epoch + 1)
+        for number, (_, maps) in enumerate(of_epoch):
             for tap, one in maps.items():
                 of_tap = self.chosen.setdefault(tap, [])
                 if len(of_tap) == number:
