@@ -6,11 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from src.data.images import LARGEST, Pixels
 from src.system import packages
 from src.system.errors import UserError
+from src.translation.video.turning import display_matrix, upright
 
 try:
     import av as _av
@@ -202,31 +201,6 @@ class Film:
 
     def _broken(self, end: Fraction, reason: str) -> str:
         return f"{self.path}: broken at {float(end):.1f} s ({reason}); mend it, or cut it there"
-
-
-def display_matrix(frame: Any) -> tuple[int, int, int, int] | None:
-    """How a player turns a frame: a, b, c, d of its display matrix as signs, None where it turns nothing.
-
-    A pixel at (p, q) is shown at (a p + c q, b p + d q), up to a shift.
-    """
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if data is None:
-        return None
-    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32)
-    signs = tuple(int(np.sign(one)) for one in (a, b, c, d))
-    if sorted(map(abs, signs)) != [0, 0, 1, 1] or abs(signs[0]) != abs(signs[3]):
-        raise ValueError("it is turned by no multiple of 90 degrees")
-    return signs  # type: ignore[return-value]
-
-
-def upright(pixels: Pixels, matrix: tuple[int, int, int, int] | None) -> Pixels:
-    """A frame, [H, W, 3], as its display matrix turns and mirrors it."""
-    if matrix is None:
-        return pixels
-    a, b, c, d = matrix
-    if a == 0:  # width becomes height
-        pixels, a, d = pixels.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(pixels[:: d or 1, :: a or 1])
 
 
 def _lacks_its_end(path: Path) -> bool:

@@ -20,9 +20,10 @@ from src.system.errors import UserError
 from src.translation.any_size import BATCH
 from src.translation.video import film as film_module
 from src.translation.video import translation
-from src.translation.video.film import DecodedFrame, Film, upright
+from src.translation.video.film import DecodedFrame, Film
 from src.translation.video.names import target_suffix
 from src.translation.video.translation import translate_video
+from src.translation.video.turning import upright
 from tests.translation.video import films
 
 CPU = torch.device("cpu")
