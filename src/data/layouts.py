@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from src.data.apart import shared
+from src.data.apart import places, shared
 from src.data.images import announce_passed_over, list_images
 from src.data.labelled import expected_frame, is_street
 from src.data.streets.write import write_streets
@@ -45,8 +45,9 @@ class Domains:
         for name in ("x_train", "y_train"):
             if not getattr(self, name):
                 raise UserError(f"data: {name} is empty; the set has too few images")
+        parts = {name: places(getattr(self, name)) for name in ("x_train", "y_train", "x_val", "y_val")}
         for one, other in (("x_train", "y_train"), ("x_train", "x_val"), ("y_train", "y_val")):
-            if (twice := shared(getattr(self, one), getattr(self, other))) is not None:
+            if (twice := shared(parts[one], parts[other])) is not None:
                 path, same = twice
                 name = "" if path == same else f", as {same},"
                 raise UserError(f"data: {path} is in {one} and{name} in {other}; name folders that share no image")

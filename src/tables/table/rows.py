@@ -25,6 +25,8 @@ _METHOD = ("method", "attention", "sampler")  # what makes a variant
 _ABSENT = "-"
 
 Settings = Mapping[str, Any]
+Kind = tuple[str, Settings]
+"""What runs of a row share: variant, and what was trained."""
 
 
 @dataclass(frozen=True)
@@ -59,36 +61,42 @@ def pooled(runs: Sequence[ScoredRun]) -> list[Row]:
     Raises UserError if two runs of a row have the same seed.
     """
     groups: dict[str, dict[int, ScoredRun]] = {}
-    settings: dict[str, Settings] = {}
+    kinds: dict[str, Kind] = {}
     for run in runs:
-        trained = _training(run.config, run.seed)
-        key = json.dumps([run.variant, trained], sort_keys=True, default=str)
-        settings[key] = trained
+        kind = run.variant, _training(run.config, run.seed)
+        key = _key(kind)
+        kinds[key] = kind
         twin = groups.setdefault(key, {}).setdefault(run.seed, run)
         if twin is not run:
             raise UserError(
                 f"{twin.name} and {run.name} are the same run twice (seed {run.seed}, one configuration); leave one out"
             )
-    rows = []
-    for variant in sorted({run.variant for run in runs}, key=_place):
-        keys = [key for key, members in groups.items() if next(iter(members.values())).variant == variant]
-        changes = differing([settings[key] for key in keys])
-        of_variant = [
-            Row(_label(variant, changes, number), variant, dict(sorted(groups[key].items())), settings[key])
-            for number, key in enumerate(keys)
-        ]
-        rows += sorted(of_variant, key=lambda row: row.label)
-    return rows
+    called = _labels(kinds)
+    rows = [
+        Row(called[key], variant, dict(sorted(groups[key].items())), trained)
+        for key, (variant, trained) in kinds.items()
+    ]
+    return sorted(rows, key=lambda row: (_place(row.variant), row.label))
 
 
 def labels(runs: Sequence[tuple[str, Settings]]) -> list[str]:
     """What the row of each run is called, by its variant and its configuration."""
-    trained = [_training(config, config.get("seed")) for _, config in runs]
-    found = []
-    for (variant, _), own in zip(runs, trained, strict=True):
-        of_variant = [other for (name, _), other in zip(runs, trained, strict=True) if name == variant]
-        kinds = [one for number, one in enumerate(of_variant) if one not in of_variant[:number]]
-        found.append(_label(variant, differing(kinds), kinds.index(own)))
+    kinds = [(variant, _training(config, config.get("seed"))) for variant, config in runs]
+    called = _labels({_key(kind): kind for kind in kinds})
+    return [called[_key(kind)] for kind in kinds]
+
+
+def _key(kind: Kind) -> str:
+    return json.dumps(kind, sort_keys=True, default=str)
+
+
+def _labels(kinds: Mapping[str, Kind]) -> dict[str, str]:
+    """The label of each kind of run: its variant, and what sets it apart from others of the variant."""
+    found = dict[str, str]()
+    for variant in dict.fromkeys(variant for variant, _ in kinds.values()):
+        alike = {key: trained for key, (name, trained) in kinds.items() if name == variant}
+        changes = differing(list(alike.values()))
+        found |= {key: _label(variant, changes, number) for number, key in enumerate(alike)}
     return found
 
 

@@ -93,8 +93,7 @@ class Film:
         """Number of frames: as the header tells, or as follows from duration and rate."""
         if self.video.frames:
             return int(self.video.frames)
-        seconds = self._seconds - self._start + self._begin
-        return round(seconds * self.rate) if self._seconds else None
+        return round((self._end - self._start) * self.rate) if self._container.duration else None
 
     @property
     def pixel_aspect(self) -> Fraction | None:
@@ -143,22 +142,19 @@ class Film:
             raise UserError(f"{self.path}: holds no frame that can be decoded; is it cut short?")
         if _lacks_its_end(self.path):
             raise UserError(self._broken(end, "the rest is missing"))
-        lacking = self._begin + self._seconds - end
+        lacking = self._end - end
         if lacking > LACKING:
             raise UserError(self._broken(end, f"{float(lacking):.1f} seconds before the end its header tells"))
-
-    @property
-    def _seconds(self) -> Fraction:
-        return Fraction(self._container.duration or 0, av.time_base)
 
     @property
     def _start(self) -> Fraction:
         return Fraction(self._container.start_time or 0, av.time_base)
 
     @property
-    def _begin(self) -> Fraction:
-        """What the header's seconds are counted from: in Matroska, as FFmpeg writes it, 0 and not the first frame."""
-        return Fraction(0) if "matroska" in self._container.format.name else self._start
+    def _end(self) -> Fraction:
+        """By the header, whose seconds Matroska counts from 0, as FFmpeg writes it, and not from the first frame."""
+        begin = Fraction(0) if "matroska" in self._container.format.name else self._start
+        return begin + Fraction(self._container.duration or 0, av.time_base)
 
     def _streams(self) -> tuple[Any, list[Any]]:
         covers = av.stream.Disposition.attached_pic
