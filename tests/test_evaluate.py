@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,15 @@ def test_a_table_that_cannot_be_written_costs_no_score(
     found = evaluate(evaluation(*config, f"per_image={tmp_path}/file/each.csv"))
     assert f"per_image={tmp_path}/file/each.csv: cannot be written (" in capsys.readouterr().err
     assert found == evaluate(evaluation(*config))
+
+
+def test_folders_are_printed_as_they_are_named(
+    few: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(few[0], "[real]")
+    evaluate(evaluation("real='[real]'", f"fake={few[1]}", "metrics.cache=null"))
+    assert " against [real] (5)" in " ".join(capsys.readouterr().err.split())
 
 
 def test_what_is_not_read_is_counted_and_16_bits_take_their_white(
