@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from src.system.arguments import Arguments
+from src.system.errors import UserError
 from src.system.files import as_bytes, write
 from src.tables.cells import markdown_table
 from src.tables.table.comparison import ALPHA
@@ -33,12 +34,14 @@ Values = Mapping[str, Mapping[int, float]]
 
 
 def values(folders: Sequence[Path], score: str) -> Values:
-    """Of kept runs, whose folders are named <row>_seed<seed>."""
+    """Of kept runs, whose folders are named <row>_seed<seed>; raises UserError if two have one name."""
     found: dict[str, dict[int, float]] = {}
     for folder in folders:
         row, _, seed = folder.name.rpartition("_seed")
         metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
-        found.setdefault(row, {})[int(seed)] = metrics[score]
+        if int(seed) in found.setdefault(row, {}):
+            raise UserError(f"{folder}: {row} of seed {seed} is there already; leave one out of `beside` in sweep.yaml")
+        found[row][int(seed)] = metrics[score]
     return found
 
 
@@ -85,7 +88,7 @@ def beside(folder: Path, sweep: Any) -> list[Path]:
 
 
 def write_answers(folder: Path, sweep: Any) -> None:
-    """contrasts.md of an experiment's folder, if its sweep.yaml asks anything."""
+    """contrasts.md of an experiment's folder, if its sweep.yaml asks anything; raises UserError as `values` does."""
     if families := sweep.get("contrasts"):
         kept = [path.parent for path in sorted(folder.glob("runs/*/metrics.json"))]
         write(folder / ANSWERS, as_bytes(text(families, [*kept, *beside(folder, sweep)])))
@@ -99,7 +102,11 @@ def main() -> int:
     if not (file := folder / "sweep.yaml").is_file():
         print(f"{folder}: no experiment with a sweep.yaml", file=sys.stderr)
         return 1
-    write_answers(folder, OmegaConf.load(file))
+    try:
+        write_answers(folder, OmegaConf.load(file))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"experiments/{folder.name}/{ANSWERS}")
     return 0
 

@@ -45,7 +45,8 @@ from src.system.arguments import Arguments
 Chosen = dict[str, Tensor]
 """Places [B, N] by tap."""
 Line = dict[str, str | float]
-WORDS = ("run", "tap", "ranked")
+WORDS = ("run", "n", "seed", "tap", "ranked")
+"""What is not measured, so not rounded."""
 PAIRED = ("overlap", "border", "cosine", "nce")
 """Measured at random places too."""
 

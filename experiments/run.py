@@ -38,6 +38,7 @@ import contrasts
 
 from src.system import stopping
 from src.system.arguments import Arguments
+from src.system.errors import UserError
 from src.tables.page import frames
 from src.tables.table.collect import collect
 
@@ -184,7 +185,11 @@ def report(name: str) -> int:
     folders = [f"experiments/{name}"]
     if (file := KEPT / name / "sweep.yaml").is_file():
         sweep = OmegaConf.load(file)
-        contrasts.write_answers(KEPT / name, sweep)
+        try:
+            contrasts.write_answers(KEPT / name, sweep)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return 1
         folders += [str(path.relative_to(ROOT)) for path in contrasts.beside(KEPT / name, sweep)]
     command = [sys.executable, "-m", "src.report", *folders, "--output", folders[0]]
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode

@@ -102,7 +102,7 @@ def _show(metrics: dict[str, float], protocol: dict[str, object], scores: Scores
         deviation = metrics.get(f"{name}_{words.get(name.partition('_')[0], 'std')}")
         values = [metrics.get(name), deviation, metrics.get(f"{name}_floor")]
         table.add_row(name, better(name), *("-" if v is None else f"{v:.4f}" for v in values))
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False)
     console.print(table)
     for name in ("extractor", "fid", "kid", "is", "swd", "resize"):
         if name in protocol:

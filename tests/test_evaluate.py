@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
@@ -144,6 +146,15 @@ def test_a_table_that_cannot_be_written_costs_no_score(
     assert found == evaluate(evaluation(*config))
 
 
+def test_folders_are_printed_as_they_are_named(
+    few: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(few[0], "[real]")
+    evaluate(evaluation("real='[real]'", f"fake={few[1]}", "metrics.cache=null"))
+    assert " against [real] (5)" in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_is_not_read_is_counted_and_16_bits_take_their_white(
     few: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -172,6 +183,21 @@ def test_real_features_are_there_the_next_time_and_change_nothing(
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}  # floor and features
     assert evaluate(evaluation(*config)) == first
     assert evaluate(evaluation(*config, "metrics.cache=null")) == first
+
+
+def test_digests_are_the_files_own_and_features_another_pytorchs_are_not_taken(
+    few: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = [f"real={few[0]}", f"fake={few[1]}", f"metrics.cache={tmp_path}"]
+    digests, kept = [], []
+    for version in (torch.__version__, "9.0"):
+        monkeypatch.setattr(torch, "__version__", version)
+        protocol = evaluate(evaluation(*config))["protocol"]
+        digests.append([protocol["real_digest"], protocol["fake_digest"]])
+        kept.append(len(list(tmp_path.glob("*.safetensors"))))
+    assert digests[0] == digests[1]
+    assert len({*digests[0]}) == 2
+    assert kept == [1, 2]
 
 
 def test_squares_of_the_shortest_side_are_compared_unless_a_side_is_given(few: tuple[Path, Path]):

@@ -125,6 +125,27 @@ def test_the_kept_answers_are_those_of_the_kept_runs(contrasts: ModuleType, tmp_
         assert (copy / "contrasts.md").read_text() == kept.read_text()
 
 
+def test_a_run_beside_that_would_stand_for_one_of_the_experiment_is_refused(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name, value in (("mine", 1.0), ("theirs", 2.0)):
+        folder = tmp_path / name / "runs" / "cut_seed0"
+        folder.mkdir(parents=True)
+        metrics = {"kid_efficientnet_lite0": value, "swd_unit": value}
+        (folder / "metrics.json").write_text(json.dumps({"metrics": metrics}))
+    (tmp_path / "mine" / "sweep.yaml").write_text(
+        "beside: ['theirs/runs/*']\ncontrasts: [{asked: [cut - bam]}]\nrows: [table1=cut]\nseeds: [0]\n"
+    )
+    for module in (run, run.contrasts):
+        monkeypatch.setattr(module, "KEPT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["contrasts.py", "mine"])
+    for made in (run.contrasts.main, lambda: run.report("mine")):
+        assert made() == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{tmp_path}/theirs/runs/cut_seed0: cut of seed 0 is there already; leave one out of")
+    assert not (tmp_path / "mine" / "contrasts.md").exists()
+
+
 def forked_module(log: Path, name: str, *arguments: str) -> int:
     """What run.py starts, without the seconds of its imports."""
     done = forked.run(name, *arguments)

@@ -94,6 +94,13 @@ def test_the_seeds_of_a_row_stand_together(tmp_path: Path, capsys: pytest.Captur
     assert cells[-2:] == ["1.50 (0.25)", "2.00"]
 
 
+def test_lines_of_an_earlier_csv_stay_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    made = "run,n,seed,tap,ranked,grad_heads\nbam_seed123456,32768,123456,down1,true,0.2159\n"
+    (tmp_path / "made.csv").write_text(made)
+    main([str(tmp_path / "made.csv")])
+    assert capsys.readouterr().out.splitlines() == made.splitlines()
+
+
 def test_run_folders_need_frames(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         main(["outputs/run"])

@@ -13,6 +13,7 @@ from src.runs.weights import load_translator
 from src.tables.report import report
 from src.tables.table.collect import collect
 from src.tables.table.table import tabulate
+from src.training.run import _show
 from src.translation.weights import facts
 from tests.bad_inputs.refusal import assert_refused, run
 from tests.conftest import TINY
@@ -45,6 +46,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert code == 0, lines
     assert f"{base / 'run'}: not scored, as metrics.scores=null asked" in lines
     return base
+
+
+@pytest.mark.parametrize("names", [[], ["kid"]], ids=["unscored", "scored"])
+def test_the_folder_is_printed_as_it_is_named(names: list[str], capsys: pytest.CaptureFixture[str]):
+    _show(Path("cut[best]/:car:"), {"kid": 0.1, "kid_source": 0.3, "kid_transfer": 0.2}, names, 2)
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.strip() == "cut[best]/:car:" + ("" if names else ": not scored, as metrics.scores=null asked")
 
 
 def test_one_image_a_domain_trains_without_scores_and_says_why(trained: Path):

@@ -90,7 +90,7 @@ def check(config: schema.CheckConfig) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
     table = Table("", *report["parts"], title=report["root"])
     parts = list(report["parts"].values())
     for row in ("files", "readable", "labelled"):
@@ -104,7 +104,7 @@ def _show(report: dict[str, Any]) -> None:
         if lines:
             console.print(f"{title} ({len(lines)}):")
             for line in lines[:SHOWN]:
-                console.print(f"  {line}", markup=False)
+                console.print(f"  {line}")
             if len(lines) > SHOWN:
                 console.print(f"  and {len(lines) - SHOWN} more, all in the JSON")
     depth = "all files decoded" if report["decoded"] else "headers only, pictures not decoded"

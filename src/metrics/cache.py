@@ -59,8 +59,8 @@ class FeatureCache:
 
 
 def content_key(paths: Iterable[Path], settings: Mapping[str, object]) -> str:
-    """64 hex digits that change with the bytes of any file, their order, the settings and the version of torch."""
-    sha = hashlib.sha256(json.dumps({**settings, "torch": torch.__version__}, sort_keys=True).encode())
+    """64 hex digits that change with the bytes of any file, their order and the settings."""
+    sha = hashlib.sha256(json.dumps(dict(settings), sort_keys=True).encode())
     for path in paths:
         try:
             sha.update(bytes.fromhex(sha256(path)))

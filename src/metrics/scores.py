@@ -152,6 +152,7 @@ class Scores:
             # these move the last digits, and a run gives the same bits whether its features were there or not
             "batch_size": self.batch_size,
             "device": where.type,
+            "torch": torch.__version__,
         }
         key = content_key(own, settings)
         images = map(read, tqdm(own, desc=name, unit="image", leave=False, disable=rank() > 0))

@@ -15,25 +15,26 @@ def find(folder: Path, *, links: bool = False, jobs: bool = False) -> Iterator[P
 
     Args:
         folder: to look in.
-        links: follow those to other folders; else they are passed over.
+        links: follow those to other folders, each folder once; else they are passed over.
         jobs: also a job of a sweep that ended before it wrote anything, whose folder holds no run.
 
     Raises UserError if there is no such folder.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name one that holds runs")
-    yield from _find(folder, links=links, jobs=jobs)
+    yield from _find(folder, set(), links=links, jobs=jobs)
 
 
-def _find(folder: Path, *, links: bool, jobs: bool) -> Iterator[Path]:
+def _find(folder: Path, seen: set[Path], *, links: bool, jobs: bool) -> Iterator[Path]:
+    seen.add(folder.resolve())
     if any((folder / name).is_file() for name in (CONFIG, METRICS)):
         yield folder
         return
     in_sweep = jobs and (folder / SWEEP).is_file()
     for child in _folders(folder):
-        if child.name.startswith(".") or (child.is_symlink() and not links):
+        if child.name.startswith(".") or (child.is_symlink() and not links) or child.resolve() in seen:
             continue
-        below = list(_find(child, links=links, jobs=jobs))
+        below = list(_find(child, seen, links=links, jobs=jobs))
         yield from below or ([child] if in_sweep else [])
 
 

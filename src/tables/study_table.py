@@ -172,6 +172,11 @@ def markdown(lines: Sequence[StudyRow], watched: str, protocol: Mapping[str, obj
             "with their 95 % interval (Student's t, not corrected for their number): rows whose own intervals overlap "
             "may differ all the same."
         )
+    if several := [line.row for line in lines if line.row.startswith(f"{BASE} (")]:
+        notes.append(
+            f"Differences from {BASE} are missing, as its runs are of several configurations ({', '.join(several)}): "
+            "name the runs of one alone."
+        )
     if any(line.n == 1 for line in lines):
         notes.append("n = 1 is one draw: such rows show no order.")
     notes.append("Protocol: " + "; ".join(f"{key}: {value}" for key, value in protocol.items()) + ".")

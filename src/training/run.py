@@ -189,13 +189,13 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int
     for name in names:
         values = [metrics.get(name + suffix) for suffix in columns]
         table.add_row(name, better(name), *("-" if value is None else f"{value:.4f}" for value in values))
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False)
     if names:
         console.print(table)
         more = f"python -m src.train {pasted('resume', folder)} trainer.max_epochs={longer}"
-        console.print(verdict(names[0], metrics, more), soft_wrap=True, highlight=False, markup=False)
+        console.print(verdict(names[0], metrics, more), soft_wrap=True, highlight=False)
     else:
         console.print(f"{folder}: not scored, as metrics.scores=null asked", soft_wrap=True)
     last = max((folder / IMAGES).glob("epoch_*.png"), default=folder / IMAGES)
     translate = f"python -m src.translate {pasted('run', folder)} input=... output=..."
-    console.print(f"Look at {last}\nTranslate with: {translate}", soft_wrap=True, markup=False)
+    console.print(f"Look at {last}\nTranslate with: {translate}", soft_wrap=True)

@@ -171,8 +171,10 @@ def test_masks_are_counted_and_those_that_do_not_fit_named(tmp_path: Path, capsy
     # five of six frames, a quarter of each
     assert report["ignored"]["x"] == {"found": 5, "missing": 1, "share": pytest.approx(5 / 24), "faults": []}
     assert report["trainable"]
-    check_module._show(report)
-    assert "ignored of x: 20.8% of the pixels; 5 frames with a mask, 1 without" in capsys.readouterr().err
+    check_module._show({**report, "root": "[sets]/streets"})
+    shown = capsys.readouterr().err
+    assert "ignored of x: 20.8% of the pixels; 5 frames with a mask, 1 without" in shown
+    assert "[sets]/streets" in shown
     Image.fromarray(np.zeros((20, 48), np.uint8)).save(root / "masks/trainA/0.png")
     wrong = checked(root, *settings, "quick=true")
     assert not wrong["trainable"]

@@ -149,11 +149,11 @@ def test_runs_are_found_at_any_depth_and_not_behind_links(tmp_path: Path):
     for name in ("b", "sweeps/x/two", "sweeps/x/one", "a", ".hidden/c", "a/images/not_this"):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
         (tmp_path / name / "config.yaml").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "b")
+    (tmp_path / "link").symlink_to(tmp_path / ".hidden")
     found = [path.relative_to(tmp_path).as_posix() for path in find(tmp_path)]
     assert found == ["a", "b", "sweeps/x/one", "sweeps/x/two"]
     followed = [path.relative_to(tmp_path).as_posix() for path in find(tmp_path, links=True)]
-    assert followed == ["a", "b", "link", "sweeps/x/one", "sweeps/x/two"]
+    assert followed == ["a", "b", "link/c", "sweeps/x/one", "sweeps/x/two"]
     (tmp_path / "sweeps/x/multirun.yaml").touch()
     (tmp_path / "sweeps/x/three").mkdir()  # a job that ended before it wrote anything
     (tmp_path / "empty").mkdir()
@@ -161,6 +161,18 @@ def test_runs_are_found_at_any_depth_and_not_behind_links(tmp_path: Path):
     assert found == ["a", "b", "sweeps/x/one", "sweeps/x/three", "sweeps/x/two"]
     with pytest.raises(UserError, match="no such folder"):
         list(find(tmp_path / "nowhere"))
+
+
+def test_each_folder_is_looked_into_once_whatever_links_lead_to_it(tmp_path: Path):
+    for name in ("far/run", "near/x/run"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.yaml").touch()
+    near, far = tmp_path / "near", tmp_path / "far"
+    (near / "x/multirun.yaml").touch()
+    for link, to in (("x/up", near), ("x/again", near / "x/run"), ("far", far), ("other", far)):
+        (near / link).symlink_to(to)
+    found = [path.relative_to(tmp_path).as_posix() for path in find(near, links=True, jobs=True)]
+    assert found == ["near/far/run", "near/x/again"]
 
 
 def test_machines_get_json_and_people_a_table(finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path):

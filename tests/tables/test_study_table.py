@@ -80,6 +80,17 @@ def test_pairs_are_by_the_segmenters_seed():
     assert "| self | raw source | 2 | +8.00 [-17.41, +33.41] |" in markdown(tabulate(cells), "tree", {})
 
 
+def test_several_configurations_of_cut_are_named_where_differences_from_it_are_missing():
+    cuts = [cell(f"cut (lr={rate})", seed, 0.3 + 0.1 * seed * rate, str(rate)) for rate in (1, 2) for seed in (0, 1)]
+    note = (
+        "Differences from cut are missing, as its runs are of several configurations (cut (lr=1), cut (lr=2)): name "
+        "the runs of one alone."
+    )
+    assert note in markdown(tabulate([*CELLS[:3], *cuts]), "tree", {})
+    assert "Differences from cut" not in markdown(tabulate(CELLS), "tree", {})
+    assert "Differences from cut" not in markdown(tabulate(CELLS[:9]), "tree", {})  # no run of CUT
+
+
 def test_one_seed_has_neither_deviation_nor_interval_and_says_so():
     lines = tabulate([cell(RAW, 0, 0.5)])
     assert (lines[0].std, lines[0].interval) == (None, None)

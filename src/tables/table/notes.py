@@ -1,5 +1,6 @@
 """What must be said below a table for it to be read as it is meant."""
 
+import math
 from collections.abc import Sequence
 
 from src.tables.table.collect import Collection
@@ -32,10 +33,10 @@ def notes(
     single = [row.label for row in rows if len(row.runs) == 1]
     if single:
         found.append(f"One seed, so no deviation and no test: {', '.join(single)}.")
-    return found + _untested(rows, tests) + _warnings(rows, collection)
+    return found + _untested(rows, columns, tests) + _warnings(rows, collection)
 
 
-def _untested(rows: Sequence[Row], tests: Sequence[Comparison]) -> list[str]:
+def _untested(rows: Sequence[Row], columns: Sequence[Column], tests: Sequence[Comparison]) -> list[str]:
     tested = {one.row for one in tests}
     by_reason: dict[str, list[str]] = {}
     for row in rows:
@@ -44,11 +45,21 @@ def _untested(rows: Sequence[Row], tests: Sequence[Comparison]) -> list[str]:
         base = base_of(row, rows)
         if base is not None:
             reason = f"fewer than two seeds in common with {base.label}, or differences that do not vary"
+            if diverged := _diverged(row, base, columns):
+                reason = f"scores that are not finite, of {', '.join(diverged)}"
         else:
             there = any(other.variant == BASE for other in rows)
             reason = f"no {BASE} row has the same settings" if there else f"there is no {BASE} row"
         by_reason.setdefault(reason, []).append(row.label)
     return [f"Not tested against {BASE}: {', '.join(labels)} ({reason})." for reason, labels in by_reason.items()]
+
+
+def _diverged(row: Row, base: Row, columns: Sequence[Column]) -> list[str]:
+    """Names of the runs for whose scores no difference can be computed, where there are seeds enough."""
+    seeds = row.runs.keys() & base.runs.keys()
+    runs = [one.runs[seed] for one in (row, base) for seed in sorted(seeds)] if len(seeds) > 1 else []
+    scores = [column for column in columns if column.kind == "score"]
+    return [run.name for run in runs if not all(math.isfinite(column.of(run) or 0) for column in scores)]
 
 
 def _warnings(rows: Sequence[Row], collection: Collection) -> list[str]:

@@ -149,10 +149,18 @@ def _training(config: Settings, seed: object) -> dict[str, Any]:
     joint = whole[0] * whole[1] * whole[2] if len(whole) == len(sizes) else sizes
     below = tuple(f"{name}." for name in _ELSEWHERE)
     # a key that came with a later version is null unless it is used, and its run a seed of the row of older ones
-    trained = {key: value for key, value in config.items() if value is not None and not f"{key}.".startswith(below)}
+    kept = {key: value for key, value in config.items() if value is not None and not f"{key}.".startswith(below)}
+    trained = {key: _as_number(value) for key, value in kept.items()}
     if (start := trained.get("init_from")) is not None:  # each from the weights of its own seed: seeds of one row
         trained["init_from"] = re.sub(rf"seed{re.escape(str(seed))}(?!\d)", "seed*", str(start))
     return {**trained, "data.batch_size": joint}
+
+
+def _as_number(value: Any) -> Any:
+    """A setting, 1.0 as 1: which of the two was typed makes no difference."""
+    if isinstance(value, list):
+        return [_as_number(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _label(variant: str, changes: Mapping[str, Sequence[Any]], number: int) -> str:

@@ -70,6 +70,16 @@ def test_one_start_that_was_two_files_is_refused(tmp_path: Path):
         shared(collect([tmp_path]).finished)
 
 
+def test_equal_numbers_share_a_row_however_they_were_typed(tmp_path: Path):
+    for seed, one in enumerate((1, 1.0)):
+        write_run(tmp_path / str(seed), "cut", seed, {"fid": 1.0}, optimizer={"lr": one, "betas": [0 * one, 0.99]})
+    write_run(tmp_path / "other", "cut", 0, {"fid": 1.0}, optimizer={"lr": 1, "betas": [0.5, 0.99]})
+    assert {row.label: list(row.runs) for row in rows(tmp_path)} == {
+        "cut (betas=[0,0.99])": [0, 1],
+        "cut (betas=[0.5,0.99])": [0],
+    }
+
+
 def test_processes_share_the_joint_batch(tmp_path: Path):
     for name, seed, size, devices in (("a", 0, 4, 1), ("b", 1, 2, 2), ("c", 2, 4, 2)):
         data = {"batch_size": size, "root": None}

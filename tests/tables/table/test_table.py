@@ -167,8 +167,17 @@ def test_a_diverged_seed_is_shown_and_not_left_out(tmp_path: Path):
         write_run(tmp_path / f"c{seed}", "cut", seed, {"fid": 2.0 + seed})
         write_run(tmp_path / f"b{seed}", "bam", seed, {"fid": value})
     assert "nan ± nan" in text.markdown(table(tmp_path))
-    assert any(note.startswith("Not tested against cut: bam") for note in table(tmp_path).notes)
+    assert "Not tested against cut: bam (scores that are not finite, of b1)." in table(tmp_path).notes
     assert figure.draw(table(tmp_path)).startswith(b"\x89PNG")
+
+
+def test_a_diverged_seed_is_no_reason_where_too_few_are_shared_or_nothing_differs(tmp_path: Path):
+    for seed in range(3):
+        write_run(tmp_path / f"c{seed}", "cut", seed, {"fid": 2.0 + seed})
+        write_run(tmp_path / f"b{seed}", "bam", seed, {"fid": 1.0 + seed})
+        write_run(tmp_path / f"s{seed}", "self", 2 + seed, {"fid": float("nan")})
+    why = "fewer than two seeds in common with cut, or differences that do not vary"
+    assert f"Not tested against cut: self, bam ({why})." in table(tmp_path).notes
 
 
 def test_seeds_are_drawn_under_their_own_row(sweep: Path):
