@@ -9,7 +9,7 @@ from src.tables.table.comparison import ALPHA, Comparison
 from src.tables.table.protocol import commits
 from src.tables.table.published import SOURCE
 from src.tables.table.rows import BASE, Row, base_of
-from src.tables.table.statistics import LEVEL
+from src.tables.table.statistics import LEVEL, summary
 
 
 def notes(
@@ -33,7 +33,24 @@ def notes(
     single = [row.label for row in rows if len(row.runs) == 1]
     if single:
         found.append(f"One seed, so no deviation and no test: {', '.join(single)}.")
-    return found + _untested(rows, columns, tests) + _warnings(rows, collection)
+    return found + _above_real(rows, columns) + _untested(rows, columns, tests) + _warnings(rows, collection)
+
+
+def _above_real(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    """By which scores outputs beat the real images, as they often do by IS, which never compares with them."""
+    found = []
+    for column in columns:
+        floors = [value for row in rows for run in row.runs.values() if (value := column.reference(run, "_floor"))]
+        if not floors or not column.direction:
+            continue
+        means = {row.label: summary(list(values)).mean for row in rows if (values := column.by_seed(row.runs).values())}
+        if above := [label for label, mean in means.items() if (mean - floors[0]) * column.direction > 0]:
+            more = "More" if column.direction > 0 else "Less"
+            found.append(
+                f"{column.heading}: the real images have {column.text(floors[0])}. {more} than that, as of "
+                f"{', '.join(above)}, is no nearer to them."
+            )
+    return found
 
 
 def _untested(rows: Sequence[Row], columns: Sequence[Column], tests: Sequence[Comparison]) -> list[str]:

@@ -153,6 +153,19 @@ def test_one_seed_is_labelled_one_seed(tmp_path: Path):
     assert "±" not in text.markdown(found).split("Cells:")[0]
 
 
+def test_rows_that_a_score_puts_above_real_images_are_named(tmp_path: Path):
+    for variant, values in {"cut": (1.6, 9.0), "bam": (1.9, 2.0)}.items():
+        scores = {"is": values[0], "is_floor": 1.7, "fid": values[1], "fid_floor": 3.0, "sharpness": 2.0}
+        write_run(tmp_path / variant, variant, 0, scores | {"sharpness_floor": 1.0})
+    found = [note for note in table(tmp_path).notes if "real images" in note]
+    assert found == [
+        "is: the real images have 1.700. More than that, as of bam, is no nearer to them.",
+        "fid: the real images have 3.000. Less than that, as of bam, is no nearer to them.",
+    ]
+    (tmp_path / "bam" / "metrics.json").unlink()
+    assert not any("real images" in note for note in table(tmp_path).notes)
+
+
 def test_what_is_missing_is_a_dash_and_never_a_number(tmp_path: Path):
     write_run(tmp_path / "a", "cut", 0, {"fid": 2.0, "kid": 0.5})
     write_run(tmp_path / "b", "entropy", 0, {"fid": 1.0})
