@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Adam
@@ -70,7 +70,7 @@ def frame(path: Path, size: int) -> Tensor:
     """[1, 3, H, W] in [-1, 1]; a large one is reduced until its shorter side is two to four crops long."""
     try:
         with Image.open(path) as file:
-            image = file.convert("RGB")
+            image = ImageOps.exif_transpose(file).convert("RGB")
     except OSError as error:
         raise OSError(f"{path}: {error}") from error
     image = image.reduce(max(1, min(image.size) // (2 * size)))

@@ -1,7 +1,6 @@
 """What most tests build: a method of a few thousand parameters, straight from conf/."""
 
 import copy
-import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from src.config import naming, schema
 from src.config.build import build_method
 from src.methods.base import Batch
 from src.methods.cut import CUT
-from tests import read_once
+from tests import garbage, read_once
 from tests.hub import Hub
 
 read_once.begin()
@@ -86,15 +85,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
 
 
-def pytest_collection() -> None:
-    gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """What is imported stays; to look through it for garbage again and again took a tenth of the time."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    with garbage.not_looked_for():
+        return (yield)
 
 
 CHROMIUM = next(

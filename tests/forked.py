@@ -8,7 +8,6 @@ says of an interpreter started by `subprocess`.
 """
 
 import atexit
-import gc
 import json
 import os
 import runpy
@@ -23,7 +22,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from src.config import composition
-from tests import read_once
+from tests import garbage, read_once
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTED = (
@@ -130,17 +129,14 @@ def _server() -> socket.socket:
 
 def _asked_for(channel: socket.socket) -> tuple[list[str], dict[str, str]]:
     """Serves, and returns in the fork that is to become a command: its line and environment."""
-    gc.disable()
-    for name in IMPORTED:
-        import_module(name)
-    read_once.begin()
-    for root in COMPOSED:  # a command's mistakes are those beside its root as it stands
-        composition.composed(root)
-        composition.groups(root)
+    with garbage.not_looked_for():
+        for name in IMPORTED:
+            import_module(name)
+        read_once.begin()
+        for root in COMPOSED:  # a command's mistakes are those beside its root as it stands
+            composition.composed(root)
+            composition.groups(root)
     assert len(os.listdir("/proc/self/task")) == 1, "a thread does not live on in a fork"
-    gc.freeze()  # what is never collected stays shared
-    gc.set_threshold(20_000, 20, 20)
-    gc.enable()
     while True:
         request, files, *_ = socket.recv_fds(channel, 1 << 20, 4)
         if not request:  # the tests have ended

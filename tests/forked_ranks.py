@@ -4,11 +4,12 @@ Lightning reads the rank while it is imported, so one interpreter imports what o
 forks.
 """
 
-import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+
+from tests import garbage
 
 IMPORTED = ("torch", "torchvision", "scipy.signal", "scipy.stats", "albumentations", "hydra", "matplotlib")
 
@@ -20,12 +21,10 @@ def fork(environments: Sequence[Mapping[str, str]], streams: Sequence[tuple[int,
         environments: what each rank finds beside what is there.
         streams: files for what each says on stdout and stderr.
     """
-    gc.disable()
-    for name in IMPORTED:
-        import_module(name)
+    with garbage.not_looked_for():
+        for name in IMPORTED:
+            import_module(name)
     assert len(os.listdir("/proc/self/task")) == 1, "a thread does not live on in a fork"
-    gc.freeze()
-    gc.enable()
     started = []
     for rank, (environment, (out, err)) in enumerate(zip(environments, streams, strict=True)):
         if process := os.fork():

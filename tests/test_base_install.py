@@ -72,11 +72,10 @@ def test_the_extras_are_not_in_it(base: Path, tmp_path: Path):
 
 
 IN_TURN = """
-import gc, json, os, runpy, sys
-gc.disable()
-import src.training.run  # seconds, and once for all
-gc.freeze()
-gc.enable()
+import json, os, runpy, sys
+from tests import garbage
+with garbage.not_looked_for():
+    import src.training.run  # seconds, and once for all
 for line in json.loads(sys.argv[1]):
     if command := os.fork():
         if code := os.waitstatus_to_exitcode(os.waitpid(command, 0)[1]):

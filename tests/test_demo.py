@@ -3,6 +3,7 @@
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,13 +158,24 @@ def test_a_port_that_is_taken_is_said_in_one_line():
     assert not done.stdout
 
 
-def test_the_queue_is_as_long_as_it_is_told_and_nobody_is_told_of_the_page():
-    """In a process of its own, as Gradio leaves event loops open."""
+@pytest.fixture(scope="module")
+def unserved() -> dict[str, Any]:
+    """Of a page in a process of its own, as Gradio leaves event loops open."""
     pytest.importorskip("gradio")
     done = forked.run("tests.translation.page.unserved")
     assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_queue_is_as_long_as_it_is_told_and_nobody_is_told_of_the_page(unserved: dict[str, Any]):
     # asking for a translation, of which there is one at a time, and leaving, which waits for none
-    assert json.loads(done.stdout) == [3, False, [["private", 1], ["private", "default"]]]
+    assert unserved["queue"] == [3, False, [["private", 1], ["private", "default"]]]
+
+
+def test_a_page_forgets_whose_tabs_were_closed_long_ago(unserved: dict[str, Any]):
+    kept, left = unserved["remembered"]
+    assert kept < 2000  # of 10,000
+    assert left == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from safetensors.torch import load_file
 
 from examples import cut_with_attention as example
 from src.config.build import build_method
+from src.data.images import read_image
+from src.data.transforms import to_pixels
 from src.methods.base import Batch
 from src.methods.cut import _Y_STREAM, CUT
 from src.networks import noise
@@ -144,6 +146,16 @@ def test_it_is_made_of_losses_and_networks_alone():
     nodes = [node for node in ast.walk(ast.parse(SCRIPT.read_text())) if isinstance(node, ast.ImportFrom)]
     ours = [node.module for node in nodes if node.module and node.module.startswith("src")]
     assert {module.split(".")[1] for module in ours} == {"losses", "networks"}
+
+
+def test_a_photograph_is_upright_as_the_package_reads_it(frames: Path, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise for viewing
+    with Image.open(frames / "trainA" / "0.png") as picture:
+        picture.save(tmp_path / "turned.png", exif=exif)
+    upright = read_image(tmp_path / "turned.png")
+    assert upright.shape == (56, 40, 3)
+    np.testing.assert_array_equal(to_pixels(example.frame(tmp_path / "turned.png", 32)[0]), upright)
 
 
 def test_a_folder_that_is_not_there_is_answered_in_one_line(frames: Path, tmp_path: Path):

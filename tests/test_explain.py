@@ -14,7 +14,7 @@ from src.data.images import read_image
 from src.data.transforms import to_tensor
 from src.networks.inside import inside
 from src.runs.folder import METRICS, load_config, save_config
-from src.runs.weights import load_weights
+from src.runs.weights import load_method, load_weights
 from src.system.errors import UserError
 from src.tables.pictures.score_maps import Explained
 from src.tables.pictures.trained import SPREAD
@@ -131,6 +131,20 @@ def test_a_run_that_has_not_finished_is_left_out_of_a_sweep_and_said(
     (tmp_path / "sweep/begun").rmdir()
     explain.explain(configured(tmp_path / "sweep", source, tmp_path / "out"))
     assert "left out, as they have not finished: triplet_0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", ["triplet_0", "cyclegan"])
+def test_discriminators_are_not_built(row: str, sweep: Path, monkeypatch: pytest.MonkeyPatch):
+    settings = load_config(sweep / row)
+    whole = build_method(settings)
+    monkeypatch.setattr(f"{settings.discriminator._target_}.__init__", lambda *_, **__: pytest.fail("a D is built"))
+    method = load_method(sweep / row)
+    weights = load_weights(sweep / row)
+    judges = {id(parameter) for parameter in whole.discriminator_parameters()}
+    names = {name for name, parameter in whole.named_parameters() if id(parameter) not in judges}
+    assert {name for name, _ in method.named_parameters()} == names
+    assert names
+    assert all(torch.equal(parameter, weights[name]) for name, parameter in method.named_parameters())
 
 
 def test_weights_of_another_method_are_refused(sweep: Path, tmp_path: Path):

@@ -15,7 +15,6 @@ from PIL import Image
 from tests import forked
 from tests.conftest import TINY, UNDRAWN
 
-UNSCORED = "metrics.scores=null"
 KID = "kid_efficientnet_lite0"
 
 
@@ -54,7 +53,9 @@ def assert_swept(done: subprocess.CompletedProcess[str], sweep: Path) -> None:
 def test_joblib_runs_the_jobs_of_a_sweep_side_by_side(tmp_path: Path):
     root = write_frames(tmp_path / "frames", ["trainA", "trainB", "testA", "testB"])
     sweep = tmp_path / "sweep"
-    done = train(root, "-m", "attention=none,bam", "hydra/launcher=joblib", UNSCORED, f"hydra.sweep.dir={sweep}")
+    done = train(
+        root, "-m", "attention=none,bam", "hydra/launcher=joblib", "metrics.scores=null", f"hydra.sweep.dir={sweep}"
+    )
     assert_swept(done, sweep)
     assert "n_jobs=2" in done.stderr
 

@@ -34,7 +34,7 @@ _ALLOWED = {
 T = TypeVar("T")
 
 
-def build(node: Any, name: str) -> Any:
+def build(node: Any, name: str, **instead: Any) -> Any:
     """Instantiate what a node's `_target_` names: the only place where configuration becomes objects.
 
     A run folder may come from a stranger, so a method may only name classes of src.methods and src.networks, a
@@ -44,12 +44,13 @@ def build(node: Any, name: str) -> Any:
     Args:
         node: with `_target_`, or a mapping of such nodes.
         name: of the node in the configuration, for messages.
+        instead: of what the node sets, by name.
 
     Raises UserError, in one line, for what a constructor refuses.
     """
     check(node, name)
     try:
-        return instantiate(node)
+        return instantiate(node, **instead)
     except InstantiationException as error:
         cause: BaseException = error
         while cause.__cause__ is not None and not isinstance(cause, UserError):
@@ -101,10 +102,10 @@ def complete(unfinished: Callable[..., T], name: str, *arguments: Any, **options
         raise UserError(f"{name}: {' '.join(str(error).split())}") from error
 
 
-def build_method(config: DictConfig) -> Any:
-    """The method a configuration describes, with fresh weights."""
+def build_method(config: DictConfig, **instead: Callable[..., nn.Module]) -> Any:
+    """The method a configuration describes, with fresh weights; `instead` builds networks of it, where it has them."""
     node = _described(config, "method")
-    method = build(node, "method")
+    method = build(node, "method", **{name: part for name, part in instead.items() if name in node})
     if not isinstance(method, nn.Module):
         raise UserError(f"method._target_: {node['_target_']} is no method")
     return method

@@ -1,7 +1,7 @@
 """From a frame of any size to what the networks take: resize, crop jitter and flip, by albumentations."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import cv2
@@ -89,6 +89,16 @@ class Transforms:
             scale = max(self.height / height, self.width * self.load_scale / width)
         return height * scale, width * scale
 
+    def whole(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a frame of this size in validation."""
+        rows, columns = self.frame_size(height, width)
+        return _multiple(rows), _multiple(columns)
+
+    def whole_sizes(self, sizes: Iterable[tuple[int, int]]) -> str:
+        """In words, the least and the most of `whole`, for frames of these widths and heights."""
+        found = sorted({self.whole(height, width) for width, height in sizes})
+        return " to ".join(dict.fromkeys(f"{height} x {width}" for height, width in (found[0], found[-1])))
+
     @property
     def sizing(self) -> tuple[str, int, int, int, float]:
         """All that `to_size` depends on: fit, training height and width, loading height, and the jitter."""
@@ -125,8 +135,7 @@ class Transforms:
 
     def validation(self, pixels: Pixels) -> Tensor:
         """The whole frame, [3, H, W] in [-1, 1], without crop or flip; H and W multiples of 4 near its aspect."""
-        height, width = self.frame_size(*pixels.shape[:2])
-        return to_tensor(resize(pixels, (_multiple(height), _multiple(width))))
+        return to_tensor(resize(pixels, self.whole(*pixels.shape[:2])))
 
 
 def transforms_of(settings: Mapping[str, Any] | None) -> Transforms:

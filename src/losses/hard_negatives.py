@@ -11,6 +11,8 @@ from src.losses.precision import at_least_fp32
 
 _ITERATIONS = 50
 _LEAST = 1e-8
+_EXPONENTIATED = 0.05
+"""From this epsilon on, exp(cos / epsilon) and what Sinkhorn's iterations make of it lie well within fp32's range."""
 
 
 @torch.no_grad()
@@ -23,7 +25,8 @@ def hard_negatives(query_BND: Tensor, key_BND: Tensor, epsilon: float) -> Tensor
     its negatives, as plain PatchNCE does, and no key is everyone's negative. The released code's hard
     weighting, but for one thing: weights are constants here, where its gradient also passes through the iterations.
 
-    Costs B * N * N numbers, as the logits do, and 100 small products of a matrix and a vector, without graph.
+    Costs B * N * N numbers, as the logits do, and 100 small products of a matrix and a vector, without graph. An
+    epsilon below 0.05 is computed in logarithms: the same iterations, each with B * N * N exponentials.
 
     Args:
         query_BND: embedded patches of the output, of unit length.
@@ -39,11 +42,23 @@ def hard_negatives(query_BND: Tensor, key_BND: Tensor, epsilon: float) -> Tensor
     with torch.autocast(query_BND.device.type, enabled=False):
         cosine_BNN = at_least_fp32(query_BND) @ at_least_fp32(key_BND).mT
         cosine_BNN.diagonal(dim1=1, dim2=2).fill_(-10)
-        kernel_BNN = (cosine_BNN / epsilon).exp()
-        column_BN1 = torch.ones_like(kernel_BNN[:, :, :1])
-        for _ in range(_ITERATIONS):
-            row_BN1 = 1 / (kernel_BNN @ column_BN1)
-            column_BN1 = 1 / (kernel_BNN.mT @ row_BN1)
-        plan_BNN = row_BN1 * kernel_BNN * column_BN1.mT
-        weights_BNN: Tensor = plan_BNN * (kernel_BNN.shape[-1] - 1) + _LEAST
+        plan = _plan if epsilon >= _EXPONENTIATED else _plan_in_logarithms
+        weights_BNN: Tensor = plan(cosine_BNN / epsilon) * (cosine_BNN.shape[-1] - 1) + _LEAST
         return weights_BNN
+
+
+def _plan(logits_BNN: Tensor) -> Tensor:
+    kernel_BNN = logits_BNN.exp()
+    column_BN1 = torch.ones_like(kernel_BNN[:, :, :1])
+    for _ in range(_ITERATIONS):
+        row_BN1 = 1 / (kernel_BNN @ column_BN1)
+        column_BN1 = 1 / (kernel_BNN.mT @ row_BN1)
+    return row_BN1 * kernel_BNN * column_BN1.mT
+
+
+def _plan_in_logarithms(logits_BNN: Tensor) -> Tensor:
+    column_B1N = torch.zeros_like(logits_BNN[:, :1])
+    for _ in range(_ITERATIONS):
+        row_BN1 = -(logits_BNN + column_B1N).logsumexp(2, keepdim=True)
+        column_B1N = -(logits_BNN + row_BN1).logsumexp(1, keepdim=True)
+    return (logits_BNN + row_BN1 + column_B1N).exp()

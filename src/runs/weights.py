@@ -20,6 +20,10 @@ LAST = "G."
 """What those of the translator's last step begin with: every method calls it G."""
 
 
+class Absent(nn.Module):
+    """Stands where a discriminator stood, which serves training alone."""
+
+
 def save_weights(folder: Path, method: nn.Module, average: nn.Module) -> None:
     """Write the method's weights, and the translator's average beside them."""
     tensors = {
@@ -44,9 +48,10 @@ def load_translator(folder: Path, *, average: bool) -> nn.Module:
 
 
 def load_method(folder: Path) -> Any:
-    """The method of a finished run with the last step's weights, in evaluation mode on the CPU."""
-    method = build_method(load_config(folder))
-    tensors = {key: value for key, value in load_weights(folder).items() if not key.startswith(AVERAGE)}
+    """The method of a finished run without discriminators: the last step's weights, in evaluation mode on the CPU."""
+    method = build_method(load_config(folder), discriminator=Absent)
+    left = (AVERAGE, *(f"{name}." for name, part in method.named_modules() if isinstance(part, Absent)))
+    tensors = {key: value for key, value in load_weights(folder).items() if not key.startswith(left)}
     # what is no tensor (a pool's images) serves resuming only, and is in no weights file
     own = {key: value for key, value in method.state_dict().items() if not isinstance(value, Tensor)}
     fill(method, {**own, **tensors}, folder)

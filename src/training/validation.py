@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from src.data.datamodule import UnpairedData
-from src.data.images import Pixels, demand_apart, read_image, reading, write_image
+from src.data.images import demand_apart, image_size, read_image, reading, write_image
 from src.data.scored_masks import ScoredMasks
 from src.data.transforms import to_pixels, to_tensor
 from src.data.unpaired import spaced
@@ -182,6 +182,8 @@ class Validation:
             "aligned": "mean and covariance of RGB, of the training sets, pressed into the range",
             "sharpness_own": f"of at most {OWN} frames a domain, evenly spaced, at the files' own size",
             "frames": frames,
+            "frame_size": self.transforms.whole_sizes(map(image_size, [*self.x_files, *self.y_files])),
+            "white": self.white,
             **self.masks.protocol(),
         }
 
@@ -226,7 +228,9 @@ class Validation:
                 for shift, pixels in enumerate(to_first(to_pixels(image))):
                     position = step * ranks() + shift
                     if position < len(names):
-                        _keep(output / _kept(Path(names[position])), pixels)
+                        path = output / _kept(Path(names[position]))
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        write_image(path, pixels)
             yield self.masks(to_tensor(to_pixels(image)).to(image.device), self.x_files[index])
 
     def _file_names(self) -> list[str]:
@@ -237,11 +241,6 @@ class Validation:
 def _kept(name: Path) -> Path:
     """Where a frame's output is kept, whatever the format of its source."""
     return name.with_suffix(".png")
-
-
-def _keep(path: Path, pixels: Pixels) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, pixels)
 
 
 def as_input(image_3HW: Tensor, network: nn.Module) -> Tensor:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
+from scipy.special import logsumexp
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from src.losses.hard_negatives import hard_negatives
 from src.losses.patch_nce import patch_nce
@@ -34,6 +36,25 @@ def test_equals_rows_and_columns_scaled_in_turn(epsilon: float):
     for image in range(2):
         expected = 8 * naive_plan(query[image], key[image], epsilon)
         np.testing.assert_allclose(weights[image].numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.04, 0.011, 0.004, 0.001])
+@pytest.mark.parametrize("alike", [0.0, 0.95])
+def test_a_small_epsilon_overflows_nothing_in_fp32(alike: float, epsilon: float):
+    common = features(1, 1, 8)
+    query, key = ((1 - alike) * features(2, 33, 8, seed=seed) + alike * common for seed in (1, 2))
+    query, key = (normalize(x_BND, dim=-1).float() for x_BND in (query, key))
+    weights = hard_negatives(query, key, epsilon)
+    for image in range(2):
+        cosine = query[image].double().numpy() @ key[image].double().numpy().T
+        np.fill_diagonal(cosine, -10)
+        row, column = np.zeros((33, 1)), np.zeros((1, 33))
+        for _ in range(50):  # as many as in the released code; fewer than until nothing moves
+            row = -logsumexp(cosine / epsilon + column, axis=1, keepdims=True)
+            column = -logsumexp(cosine / epsilon + row, axis=0, keepdims=True)
+        expected = 32 * np.exp(cosine / epsilon + row + column)
+        # an fp32 cosine is good to 1e-7, its exponent to that over epsilon; of weights up to 32
+        np.testing.assert_allclose(weights[image].numpy(), expected, atol=32 * 3e-7 / epsilon)
 
 
 def test_every_query_and_every_key_has_the_weight_of_plain_patch_nce():

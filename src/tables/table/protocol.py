@@ -9,6 +9,8 @@ from src.tables.table.collect import ScoredRun
 
 # what a run has of its own; the table gives it a place elsewhere
 OWN = ("seed", "commit", "ranks", "parameters", "arithmetic", "scores", "discriminator_through", "init_from_sha256")
+# what older runs do not tell; it is compared among those that do
+LATER = ("frame_size", "white")
 NAMED = 3
 
 
@@ -34,7 +36,7 @@ def shared(runs: Sequence[ScoredRun]) -> dict[str, Any]:
 def _difference(key: str, runs: Sequence[ScoredRun]) -> str | None:
     by_value: dict[str, list[str]] = {}
     for run in runs:
-        if run.metrics or key in run.protocol:
+        if key in run.protocol or (run.metrics and key not in LATER):
             by_value.setdefault(readable(run.protocol.get(key)), []).append(run.name)
     if len(by_value) < 2:
         return None

@@ -1,6 +1,7 @@
 """The page itself, in Gradio: an upload and a choice above, below it source and output under a slider."""
 
 import html
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,8 @@ from src.translation.video.film import av
 TITLE = "Try a translator"
 KEPT, SWEPT = 3600, 600
 """Seconds that uploads and results are kept, and between two looks at them."""
+REMEMBERED = 1000
+"""Closed tabs, the last ones: whom a video may still be for."""
 NARROWEST, TALLEST = 240, 8192
 """CSS pixels of the slider, whose images are shown at their own size as far as the window has room for them."""
 
@@ -33,7 +36,7 @@ def blocks(labels: Sequence[str], respond: Respond, limits: Limits, waiting: int
     """
     import gradio as gr
 
-    left = set[str | None]()
+    left = deque[str | None](maxlen=REMEMBERED)
 
     def shown(label: str, upload: str | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
         nothing = {result: gr.update(visible=False)}
@@ -65,7 +68,7 @@ def blocks(labels: Sequence[str], respond: Respond, limits: Limits, waiting: int
             }
 
     def leave(request: gr.Request) -> None:
-        left.add(request.session_hash)
+        left.append(request.session_hash)
 
     video = av is not None
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT)) as page:

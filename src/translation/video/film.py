@@ -1,5 +1,6 @@
 """A video file, read as a stream: upright RGB frames with their times, and the packets of its sound, untouched."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,6 +64,7 @@ class Film:
         self.path = path
         self._turned = False
         self._size: tuple[int, int] | None = None
+        self._times: deque[int] = deque()
         options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
         try:
             self._container: Any = av.open(str(path.resolve()), options=options)
@@ -126,6 +128,8 @@ class Film:
                 if packet.pts is not None:
                     end = max(end, (packet.pts + (packet.duration or 0)) * _fraction(packet.time_base))
                 if packet.stream.index == self.video.index:
+                    if self._untimed and packet.dts is not None:
+                        self._times.append(packet.dts)
                     for frame in packet.decode():
                         picture = self._picture(frame)
                         if last is not None and picture.time <= last:
@@ -156,6 +160,14 @@ class Film:
         begin = Fraction(0) if "matroska" in self._container.format.name else self._start
         return begin + Fraction(self._container.duration or 0, av.time_base)
 
+    @property
+    def _untimed(self) -> bool:
+        """Whether the file tells times of decoding alone, which FFmpeg mistakes for those of frames: H.264 in AVI.
+
+        Frames then take the times of the packets, each in their own order.
+        """
+        return bool(self._container.format.name == "avi" and self.video.codec_context.name == "h264")
+
     def _streams(self) -> tuple[Any, list[Any]]:
         covers = av.stream.Disposition.attached_pic
         videos = [stream for stream in self._container.streams.video if not stream.disposition & covers]
@@ -174,7 +186,8 @@ class Film:
     def _picture(self, frame: Any) -> DecodedFrame:
         if frame.is_corrupt:
             raise ValueError("a frame is damaged")
-        if frame.pts is None:
+        time = self._times.popleft() if self._times else frame.pts
+        if time is None:
             raise ValueError("a frame has no time")
         self._check_size(frame.width, frame.height)
         self._size = self._size or (frame.width, frame.height)
@@ -184,7 +197,7 @@ class Film:
         pixels = frame.to_ndarray(format="rgb24", src_colorspace=colours, interpolation=ACCURATE, threads=1)
         matrix = display_matrix(frame)
         self._turned = matrix is not None and matrix[0] == 0
-        return DecodedFrame(upright(pixels, matrix), int(frame.pts), int(frame.duration or 0))
+        return DecodedFrame(upright(pixels, matrix), int(time), int(frame.duration or 0))
 
     def _check_size(self, width: int, height: int) -> None:
         if not 0 < width * height <= LARGEST:

@@ -32,8 +32,8 @@ _HEADING = {
     "tolerance": "checked",
 }
 _PROTOCOL = (
-    *("n_fake", "n_real", "side", "resize", "frames", "extractor", "extractor_sha256", "kid", "fid", "is", "swd"),
-    *("sharpness", "floor", "transfer", "aligned"),
+    *("n_fake", "n_real", "side", "resize", "frames", "frame_size", "white", "extractor", "extractor_sha256"),
+    *("kid", "fid", "is", "swd", "sharpness", "floor", "transfer", "aligned"),
 )
 _USE = """\
 Research on translation without pairs, and frames of a simulator or game as training data for networks that are then

@@ -228,6 +228,15 @@ def test_a_key_only_some_protocols_have_is_a_difference(sweep: Path):
         table(sweep)
 
 
+def test_what_older_protocols_do_not_tell_is_compared_among_those_that_do(sweep: Path):
+    write_run(sweep / "newer", "self", 7, {"fid": 1.0}, protocol={"frame_size": "64 x 112", "white": 65535})
+    assert "frame_size: 64 x 112; white: 65535" in table(sweep).protocol
+    write_run(sweep / "other", "self", 8, {"fid": 1.0}, protocol={"frame_size": "96 x 168", "white": 4095})
+    message = r"table: frame_size is 64 x 112 in newer, 96 x 168 in other; white is 65535 in newer, 4095 in other; rep"
+    with pytest.raises(UserError, match=message):
+        table(sweep)
+
+
 def test_what_a_run_has_of_its_own_is_no_difference_but_commits_are_told(sweep: Path):
     write_run(sweep / "other", "self", 7, {"fid": 1.0}, protocol={"commit": "c2"})
     found = table(sweep)

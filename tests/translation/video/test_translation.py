@@ -75,6 +75,20 @@ def test_frames_times_and_sound_survive(name: str, codec: str, sound: str, tmp_p
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
+def test_frames_out_of_order_in_a_container_without_times_of_their_own_are_read(tmp_path: Path):
+    frames = films.moving(20)
+    source = films.write(tmp_path / "a.avi", frames, sound="pcm_s16le")
+    with av.open(str(source)) as container:
+        assert any(frame.pict_type == av.video.frame.PictureType.B for frame in container.decode(video=0))
+    with closing(Film(source)) as film:
+        pictures = [item for item in film.read() if isinstance(item, DecodedFrame)]
+        assert [one.time * film.time_base for one in pictures] == [Fraction(n, 25) for n in range(20)]
+    assert all(abs(x.astype(int) - y.pixels).mean() < LEVELS for x, y in zip(frames, pictures, strict=True))
+    after, times = films.read(translated(source))
+    assert times == [Fraction(n, 25) for n in range(20)]
+    assert all(abs(x.astype(int) - y).mean() < LEVELS for x, y in zip(frames, after, strict=True))
+
+
 def test_the_frames_are_the_networks(tmp_path: Path):
     class Negative(nn.Module):
         def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
