@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,6 +17,8 @@ from src.tables.table.rows import BASE
 from src.tables.table.table import Table
 
 ACROSS = 3
+WIDEST = 62
+"""Characters of a label on one line; what is longer goes on below, for which a row has room."""
 # Okabe and Ito's palette, which stays apart for colour-blind readers; the marker says the same once more
 PLAIN, BETTER, REFERENCE = "#0072B2", "#D55E00", "#7F7F7F"
 
@@ -40,7 +43,7 @@ def draw(table: Table) -> bytes:
 
 def panel(table: Table, column: Column) -> Figure:
     """One score alone, without its name."""
-    size = (3.0 + 0.06 * max(map(len, table.labels)), 0.4 + 0.26 * len(table.labels))
+    size = (3.0 + 0.06 * min(WIDEST, max(map(len, table.labels))), 0.4 + 0.26 * len(table.labels))
     figure = Figure(figsize=size, layout="constrained")
     axis = figure.subplots()
     _panel(axis, table, column)
@@ -69,7 +72,8 @@ def _panel(axis: Axes, table: Table, column: Column) -> None:
     base = next((row.label for row in table.rows if row.variant == BASE), None)
     if base is not None and (cell := table.cells.get((base, column.key))) is not None:
         axis.axvline(cell.mean, color=PLAIN, linewidth=0.8, linestyle=":")
-    axis.set_yticks(range(len(labels)), [plain(label) for label in labels], fontsize=8)
+    wrapped = [textwrap.fill(label, WIDEST, break_long_words=False, break_on_hyphens=False) for label in labels]
+    axis.set_yticks(range(len(labels)), [plain(label) for label in wrapped], fontsize=8 if wrapped == labels else 7)
     axis.set_ylim(len(labels) - 0.5, -0.5)
     axis.set_title(plain(f"{column.heading} {column.arrow}"), fontsize=9)
     axis.tick_params(axis="x", labelsize=8)

@@ -166,7 +166,9 @@ def _as_number(value: Any) -> Any:
 def _label(variant: str, changes: Mapping[str, Sequence[Any]], number: int) -> str:
     last = [name.rpartition(".")[2] for name in changes]
     parts = []
-    for name, values in changes.items():
+    # what this row does not have, as another choice has it, sets it apart only where nothing else does
+    has = {name: values for name, values in changes.items() if values[number] != _ABSENT} or changes
+    for name, values in has.items():
         short = name.rpartition(".")[2]
         parts.append(f"{name if last.count(short) > 1 else short}={_text(values[number])}")
     return f"{variant} ({', '.join(parts)})" if parts else variant

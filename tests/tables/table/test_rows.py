@@ -115,7 +115,7 @@ def test_one_choice_with_several_settings_is_as_many_labels(tmp_path: Path):
     assert labels(tmp_path) == [
         "triplet (selection=spread, separation=0.2)",
         "triplet (selection=spread, separation=0.5)",
-        "triplet (selection=topk, separation=-)",
+        "triplet (selection=topk)",
     ]
 
 

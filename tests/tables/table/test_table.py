@@ -309,3 +309,16 @@ def test_runs_csv_holds_every_seeds_own_values(sweep: Path):
     assert float(one["fid"]) == scores("triplet", 3)["fid"]
     assert float(one["fid_raw"]) == scores("triplet", 3)["fid_raw"]
     assert one["peak_process_bytes"] == str(float(2**30))
+
+
+def test_a_long_label_leaves_a_figure_room(tmp_path: Path):
+    settings = {"batch_size": 1, "a_setting_of_a_rather_long_name": 1, "another_of_these": 2, "and_the_last_of_all": 3}
+    for seed, factor in enumerate((1, 2)):
+        chosen = {key: value * factor for key, value in settings.items()}
+        write_run(tmp_path / str(seed), "cut", seed, {"fid": 1.0 + seed}, selection={"_target_": "a.B", **chosen})
+    found = table(tmp_path)
+    (axis,) = figure.panel(found, found.columns[0]).axes
+    drawn = [label.get_text() for label in axis.get_yticklabels()]
+    assert [label.replace("\n", " ") for label in drawn] == found.labels
+    lines = [line for label in drawn for line in label.split("\n")]
+    assert max(map(len, lines)) <= figure.WIDEST < max(map(len, found.labels))
