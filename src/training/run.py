@@ -8,7 +8,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch import nn
 
 from src.config import limits
@@ -185,10 +185,14 @@ def _epoch_scores(config: DictConfig, validation: Validation, curve: Curve) -> l
 def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int) -> None:
     """Say on stderr what came out, and where it lies; `longer` is the number of epochs to try next."""
     columns = {"": "output", "_raw": "last step", **references.NAMES}
-    table = Table("score", "better", *columns.values(), title=str(folder))
+    # whole in a terminal of 80 columns
+    table = Table(Column("score", no_wrap=True), title=str(folder), box=None, padding=(0, 1, 0, 0))
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
     for name in names:
         values = [metrics.get(name + suffix) for suffix in columns]
-        table.add_row(name, better(name), *("-" if value is None else f"{value:.4f}" for value in values))
+        arrow = {"lower": "↓", "higher": "↑", "nearer to 1": "→ 1"}[better(name)]
+        table.add_row(f"{name} {arrow}", *("-" if value is None else _readable(value) for value in values))
     console = Console(stderr=True, markup=False, emoji=False)
     if names:
         console.print(table)
@@ -199,3 +203,7 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int
     last = max((folder / IMAGES).glob("epoch_*.png"), default=folder / IMAGES)
     translate = f"python -m src.translate {pasted('run', folder)} input=... output=..."
     console.print(f"Look at {last}\nTranslate with: {translate}", soft_wrap=True)
+
+
+def _readable(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
