@@ -1,8 +1,10 @@
 """Which way a score improves, and how far a value of it is from the best."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 Better = Literal["higher", "lower", "nearer to 1"]
+ARROWS: Mapping[Better, str] = {"higher": "↑", "lower": "↓", "nearer to 1": "→ 1"}
 
 
 def better(score: str) -> Better:

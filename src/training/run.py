@@ -18,7 +18,7 @@ from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.parts import parameters_by_part
 from src.metrics import references
-from src.metrics.direction import better
+from src.metrics.direction import ARROWS, better
 from src.networks.critic import looked_through
 from src.runs import resuming
 from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED
@@ -191,8 +191,8 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int
         table.add_column(heading, justify="right")
     for name in names:
         values = [metrics.get(name + suffix) for suffix in columns]
-        arrow = {"lower": "↓", "higher": "↑", "nearer to 1": "→ 1"}[better(name)]
-        table.add_row(f"{name} {arrow}", *("-" if value is None else _readable(value) for value in values))
+        cells = ["-" if value is None else _readable(value) for value in values]
+        table.add_row(f"{name} {ARROWS[better(name)]}", *cells)
     console = Console(stderr=True, markup=False, emoji=False)
     if names:
         console.print(table)

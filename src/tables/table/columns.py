@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from src.metrics.direction import better
+from src.metrics.direction import ARROWS, better
 from src.tables.table.collect import ScoredRun
 from src.tables.table.published import QUOTED
 
@@ -50,7 +50,9 @@ class Column:
     @property
     def arrow(self) -> str:
         """The better direction."""
-        return "→ 1" if self.family in NEAR_ONE else {1: "↑", -1: "↓", 0: ""}[self.direction]
+        if self.family in NEAR_ONE:
+            return ARROWS["nearer to 1"]
+        return {1: ARROWS["higher"], -1: ARROWS["lower"], 0: ""}[self.direction]
 
     @property
     def family(self) -> str:
