@@ -3,7 +3,9 @@
     python experiments/contrasts.py streets_places
 
 `contrasts` in sweep.yaml lists families of questions, written down before the runs; a question is one or several
-`row - row`, whose pairs are taken together. contrasts.md beside it has, of each score, the mean difference with its
+`row - row`, whose pairs are taken together. Rows are the experiment's own and those of the kept runs that `beside` and
+`against` name; runs of another protocol (fewer steps) can stand under `against` alone, as one table cannot hold both.
+contrasts.md beside it has, of each score, the mean difference with its
 95 % interval (Student's t, of one question), p, and p corrected after Holm for the whole family, what is not there yet
 included. Only the first score decides.
 """
@@ -40,7 +42,9 @@ def values(folders: Sequence[Path], score: str) -> Values:
         row, _, seed = folder.name.rpartition("_seed")
         metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
         if int(seed) in found.setdefault(row, {}):
-            raise UserError(f"{folder}: {row} of seed {seed} is there already; leave one out of `beside` in sweep.yaml")
+            raise UserError(
+                f"{folder}: {row} of seed {seed} is there already; leave one out of `beside` or `against` in sweep.yaml"
+            )
         found[row][int(seed)] = metrics[score]
     return found
 
@@ -82,16 +86,16 @@ def text(families: Sequence[Mapping[str, Sequence[str]]], folders: Sequence[Path
     return "\n\n".join(parts) + "\n"
 
 
-def beside(folder: Path, sweep: Any) -> list[Path]:
-    """Kept runs of other experiments that stand beside those of an experiment's folder."""
-    return [path for one in sweep.get("beside", []) for path in sorted(folder.parent.glob(one))]
+def of_others(folder: Path, sweep: Any, *keys: str) -> list[Path]:
+    """Kept runs of other experiments that sweep.yaml of an experiment's folder names under these keys."""
+    return [path for key in keys for one in sweep.get(key, []) for path in sorted(folder.parent.glob(one))]
 
 
 def write_answers(folder: Path, sweep: Any) -> None:
     """contrasts.md of an experiment's folder, if its sweep.yaml asks anything; raises UserError as `values` does."""
     if families := sweep.get("contrasts"):
         kept = [path.parent for path in sorted(folder.glob("runs/*/metrics.json"))]
-        write(folder / ANSWERS, as_bytes(text(families, [*kept, *beside(folder, sweep)])))
+        write(folder / ANSWERS, as_bytes(text(families, [*kept, *of_others(folder, sweep, "beside", "against")])))
 
 
 def main() -> int:

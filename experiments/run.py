@@ -6,8 +6,8 @@
 An experiment is a folder beside this file, and is told by the file in it:
 
 - sweep.yaml: trainings. `overrides` that every run gets, `rows` (an override each, or a name and several) and `seeds`;
-  `beside`, kept runs of other experiments that the table shows as well; `contrasts`, what is asked of the rows
-  (contrasts.py).
+  `beside`, kept runs of other experiments that the table shows as well; `contrasts`, what is asked of the rows, and
+  `against`, kept runs of other experiments that are asked about without a place in the table (contrasts.py).
 - study.yaml: a downstream study of the runs of the experiment `of`, with its `overrides`.
 - content.yaml: a judge (`judge`: what src.segment gets) looks at every run of the experiment `of`.
 
@@ -190,7 +190,7 @@ def report(name: str) -> int:
         except UserError as error:
             print(error, file=sys.stderr)
             return 1
-        folders += [str(path.relative_to(ROOT)) for path in contrasts.beside(KEPT / name, sweep)]
+        folders += [str(path.relative_to(ROOT)) for path in contrasts.of_others(KEPT / name, sweep, "beside")]
     command = [sys.executable, "-m", "src.report", *folders, "--output", folders[0]]
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
 

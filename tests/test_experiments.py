@@ -82,7 +82,9 @@ ASKED = [path for path in SWEEPS if "contrasts" in OmegaConf.load(path)]
 def test_what_is_asked_is_asked_of_rows_that_there_are(run: ModuleType, contrasts: ModuleType, path: Path):
     sweep = OmegaConf.load(path)
     there = {label.rpartition("_seed")[0] for label, *_ in run.labels(sweep)}
-    there |= {folder.name.rpartition("_seed")[0] for folder in contrasts.beside(path.parent, sweep)}
+    there |= {
+        folder.name.rpartition("_seed")[0] for folder in contrasts.of_others(path.parent, sweep, "beside", "against")
+    }
     for family in sweep.contrasts:
         for question, differences in family.items():
             rows = [row for one in differences for row in one.split(" - ")]
@@ -113,20 +115,49 @@ def test_what_is_not_there_yet_counts_in_the_correction(contrasts: ModuleType):
     assert [line[-1] for line in lines] == ["higher", "not asked yet", "not asked yet"]
 
 
+def test_runs_of_fewer_steps_are_asked_about_and_have_no_place_in_the_table(
+    run: ModuleType, contrasts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Rows of 2,200 steps against kept ones of 2,500."""
+    kept, source = tmp_path / "experiments", ROOT / "experiments" / "carla2camvid_table1_v2" / "runs"
+    differences = []
+    for seed in (0, 1):
+        shutil.copytree(source / f"cut_seed{seed}", kept / "theirs" / "runs" / f"cut_seed{seed}")
+        mine = kept / "mine" / "runs" / f"shorter_seed{seed}"
+        shutil.copytree(source / f"self_seed{seed}", mine)
+        metrics = json.loads((mine / "metrics.json").read_text())
+        metrics["protocol"]["batches"] = 2200
+        (mine / "metrics.json").write_text(json.dumps(metrics))
+        cut = json.loads((source / f"cut_seed{seed}" / "metrics.json").read_text())
+        differences.append(metrics["metrics"]["swd_unit"] - cut["metrics"]["swd_unit"])
+    text = "KEY: ['theirs/runs/cut_seed[01]']\ncontrasts: [{asked: [shorter - cut]}]\n"
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "KEPT", kept)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (kept / "mine" / "sweep.yaml").write_text(text.replace("KEY", "beside"))
+    assert run.report("mine") == 1
+    (kept / "mine" / "sweep.yaml").write_text(text.replace("KEY", "against"))
+    assert run.report("mine") == 0
+    assert len((kept / "mine" / "runs.csv").read_text().splitlines()) == 3  # the heading and mine
+    line = (kept / "mine" / "contrasts.md").read_text().splitlines()[-1]
+    assert f"| 2 | {sum(differences) / 2:+.2f} [" in line
+
+
 def test_the_kept_answers_are_those_of_the_kept_runs(contrasts: ModuleType, tmp_path: Path):
     for path in ASKED:
         if not (kept := path.with_name("contrasts.md")).is_file():
             continue
         copy = tmp_path / "experiments" / path.parent.name
         sweep = OmegaConf.load(path)
-        for folder in (path.parent, *contrasts.beside(path.parent, sweep)):
+        for folder in (path.parent, *contrasts.of_others(path.parent, sweep, "beside", "against")):
             shutil.copytree(folder, tmp_path / folder.relative_to(ROOT), dirs_exist_ok=True)
         contrasts.write_answers(copy, sweep)
         assert (copy / "contrasts.md").read_text() == kept.read_text()
 
 
+@pytest.mark.parametrize("key", ["beside", "against"])
 def test_a_run_beside_that_would_stand_for_one_of_the_experiment_is_refused(
-    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
 ):
     for name, value in (("mine", 1.0), ("theirs", 2.0)):
         folder = tmp_path / name / "runs" / "cut_seed0"
@@ -134,7 +165,7 @@ def test_a_run_beside_that_would_stand_for_one_of_the_experiment_is_refused(
         metrics = {"kid_efficientnet_lite0": value, "swd_unit": value}
         (folder / "metrics.json").write_text(json.dumps({"metrics": metrics}))
     (tmp_path / "mine" / "sweep.yaml").write_text(
-        "beside: ['theirs/runs/*']\ncontrasts: [{asked: [cut - bam]}]\nrows: [table1=cut]\nseeds: [0]\n"
+        f"{key}: ['theirs/runs/*']\ncontrasts: [{{asked: [cut - bam]}}]\nrows: [table1=cut]\nseeds: [0]\n"
     )
     for module in (run, run.contrasts):
         monkeypatch.setattr(module, "KEPT", tmp_path)
