@@ -12,8 +12,6 @@ import json
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
@@ -23,10 +21,10 @@ from src.data.images import announce_passed_over, list_images, read_image, readi
 from src.data.sixteen_bits import demand_white
 from src.data.transforms import to_tensor
 from src.metrics.cache import content_key
-from src.metrics.direction import better
 from src.metrics.floor import LEAST, described, floor, stretches
 from src.metrics.per_image import write_per_image
 from src.metrics.scores import SMALLEST, Scores
+from src.metrics.shown import score_table, talk
 from src.system.commit import git_commit
 from src.system.device import arithmetic, device
 from src.system.errors import UserError
@@ -96,14 +94,17 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
 
 def _show(metrics: dict[str, float], protocol: dict[str, object], scores: Scores) -> None:
     title = f"{protocol['fake']} ({protocol['n_fake']}) against {protocol['real']} ({protocol['n_real']})"
-    table = Table("score", "better", "value", "deviation", "real against real", title=title)
     words = {"swd": "spread", "kid": "error"}
-    for name in scores.names:
-        deviation = metrics.get(f"{name}_{words.get(name.partition('_')[0], 'std')}")
-        values = [metrics.get(name), deviation, metrics.get(f"{name}_floor")]
-        table.add_row(name, better(name), *("-" if v is None else f"{v:.4f}" for v in values))
-    console = Console(stderr=True, markup=False, emoji=False)
-    console.print(table)
+    values = {
+        name: [
+            metrics.get(name),
+            metrics.get(f"{name}_{words.get(name.partition('_')[0], 'std')}"),
+            metrics.get(f"{name}_floor"),
+        ]
+        for name in scores.names
+    }
+    console = talk()
+    console.print(score_table(title, ["value", "deviation", "real against real"], values))
     for name in ("extractor", "fid", "kid", "is", "swd", "resize"):
         if name in protocol:
             console.print(f"{name}: {protocol[name]}", soft_wrap=True, highlight=False)

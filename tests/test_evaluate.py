@@ -93,10 +93,13 @@ def test_the_table_says_which_way_a_score_improves_and_which_there_is_not(
     for number in range(4):
         Image.new("RGB", (48, 36), (50 * number, 90, 120)).save(tmp_path / f"{number}.png")
     metrics = evaluate(evaluation(f"real={tmp_path}", f"fake={few[1]}"))["metrics"]
-    shown = [[cell.strip() for cell in line.split("│")] for line in capsys.readouterr().err.splitlines()]
-    ways = {cells[1][:3]: cells[2:4] for cells in shown if len(cells) > 4}  # a narrow terminal cuts names short
-    assert ways["sha"] == ["nearer to 1", "-"]  # what has one colour has no detail to compare with
-    assert (ways["is_"][0], ways["swd"][0]) == ("higher", "lower")
+    lines = capsys.readouterr().err.splitlines()
+    (sharpness,) = (line.split() for line in lines if line.startswith("sharpness →"))
+    assert sharpness == ["sharpness", "→", "1", "-", "-", "-"]  # what has one colour has no detail to compare with
+    (kid,) = (line.split() for line in lines if line.startswith("kid_efficientnet_lite0 "))  # whole in 80 columns
+    assert kid[1] == "↓"
+    assert float(kid[2]) == pytest.approx(metrics["kid_efficientnet_lite0"], abs=0.06)
+    assert any(line.startswith("is_efficientnet_lite0 ↑ ") for line in lines)
     assert "sharpness" not in metrics
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Column, Table
 from torch import nn
 
 from src.config import limits
@@ -18,7 +16,7 @@ from src.data.datamodule import UnpairedData
 from src.data.usable import listing
 from src.methods.parts import parameters_by_part
 from src.metrics import references
-from src.metrics.direction import ARROWS, better
+from src.metrics.shown import score_table, talk
 from src.networks.critic import looked_through
 from src.runs import resuming
 from src.runs.folder import CHECKPOINT, IMAGES, SKIPPED
@@ -185,17 +183,10 @@ def _epoch_scores(config: DictConfig, validation: Validation, curve: Curve) -> l
 def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int) -> None:
     """Say on stderr what came out, and where it lies; `longer` is the number of epochs to try next."""
     columns = {"": "output", "_raw": "last step", **references.NAMES}
-    # whole in a terminal of 80 columns
-    table = Table(Column("score", no_wrap=True), title=str(folder), box=None, padding=(0, 1, 0, 0))
-    for heading in columns.values():
-        table.add_column(heading, justify="right")
-    for name in names:
-        values = [metrics.get(name + suffix) for suffix in columns]
-        cells = ["-" if value is None else _readable(value) for value in values]
-        table.add_row(f"{name} {ARROWS[better(name)]}", *cells)
-    console = Console(stderr=True, markup=False, emoji=False)
+    values = {name: [metrics.get(name + suffix) for suffix in columns] for name in names}
+    console = talk()
     if names:
-        console.print(table)
+        console.print(score_table(str(folder), list(columns.values()), values))
         more = f"python -m src.train {pasted('resume', folder)} trainer.max_epochs={longer}"
         console.print(verdict(names[0], metrics, more), soft_wrap=True, highlight=False)
     else:
@@ -203,7 +194,3 @@ def _show(folder: Path, metrics: dict[str, float], names: list[str], longer: int
     last = max((folder / IMAGES).glob("epoch_*.png"), default=folder / IMAGES)
     translate = f"python -m src.translate {pasted('run', folder)} input=... output=..."
     console.print(f"Look at {last}\nTranslate with: {translate}", soft_wrap=True)
-
-
-def _readable(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
