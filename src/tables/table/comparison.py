@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.tables.table.columns import Column
-from src.tables.table.rows import BASE, Row, base_of
+from src.tables.table.rows import Row, with_bases
 from src.tables.table.statistics import Paired, holm, paired
 
 ALPHA = 0.05
@@ -46,12 +46,11 @@ def comparisons(rows: Sequence[Row], columns: Sequence[Column]) -> list[Comparis
     """All that can be tested, in the order of columns, then rows."""
     found = []
     for column in (column for column in columns if column.kind == "score"):
-        tests: list[tuple[Row, Row, Paired]] = []
-        for row in rows:
-            base = base_of(row, rows)
-            if base is not None and row.variant != BASE:
-                test = paired(column.by_seed(row.runs), column.by_seed(base.runs))
-                tests += [(row, base, test)] if test is not None else []
+        tests = [
+            (row, base, test)
+            for row, base in with_bases(rows)
+            if (test := paired(column.by_seed(row.runs), column.by_seed(base.runs))) is not None
+        ]
         adjusted = holm([test.p for _, _, test in tests])
         found += [
             Comparison(row.label, base.label, column, test, p)

@@ -8,7 +8,7 @@ from src.tables.table.columns import Column
 from src.tables.table.comparison import ALPHA, Comparison
 from src.tables.table.protocol import commits
 from src.tables.table.published import SOURCE
-from src.tables.table.rows import BASE, Row, base_of
+from src.tables.table.rows import BASE, Row, base_of, with_bases
 from src.tables.table.statistics import LEVEL, summary
 
 
@@ -81,9 +81,8 @@ def _diverged(row: Row, base: Row, columns: Sequence[Column]) -> list[str]:
 
 def _warnings(rows: Sequence[Row], collection: Collection) -> list[str]:
     found = []
-    for row in rows:
-        base = base_of(row, rows)
-        if base is not None and row.variant != BASE and (changes := row.against(base)):
+    for row, base in with_bases(rows):
+        if changes := row.against(base):
             found.append(f"Warning: {row.label} differs from {base.label} in more than its method: {changes}.")
     if len(of := commits(collection.finished)) > 1:
         found.append(f"Warning: the runs are of different commits: {', '.join(of)}.")

@@ -109,6 +109,11 @@ def base_of(row: Row, rows: Sequence[Row]) -> Row | None:
     return next((base for base in bases if all(_at(base, key) == _at(row, key) for key in keys)), None)
 
 
+def with_bases(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Every row that is not CUT, with the CUT row to compare it with; those that have none are left out."""
+    return [(row, base) for row in rows if row.variant != BASE and (base := base_of(row, rows)) is not None]
+
+
 def differing(settings: Sequence[Settings]) -> dict[str, list[Any]]:
     """Where settings differ, each difference once, under the shortest name that says which.
 

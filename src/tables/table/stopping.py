@@ -12,7 +12,7 @@ from src.runs.results import load_curve
 from src.system.errors import UserError, one_of
 from src.tables.table.collect import ScoredRun
 from src.tables.table.columns import Column
-from src.tables.table.rows import BASE, Row, base_of
+from src.tables.table.rows import Row, with_bases
 from src.tables.table.statistics import Summary, pairs_needed, summary
 from src.tables.table.table import Table
 
@@ -40,8 +40,7 @@ def stopping(table: Table, apart: Sequence[str] | None = None) -> list[str]:
             one_of("--apart", label, list(by_label))
         pairs = [(by_label[apart[0]], by_label[apart[1]])]
     else:
-        pairs = [(row, base) for row in table.rows if (base := base_of(row, table.rows)) and row.variant != BASE]
-        pairs = pairs or [(row, table.rows[0]) for row in table.rows[1:]]
+        pairs = with_bases(table.rows) or [(row, table.rows[0]) for row in table.rows[1:]]
     bought = [line for row in table.rows if (line := _bought(row, column)) is not None]
     said = [line for one, other in pairs if (line := _seeds(one, other, column)) is not None]
     if apart is not None and not said:
