@@ -16,6 +16,7 @@ nce, nce_raw PatchNCE at the chosen places with attended features, and with the 
 """
 
 import csv
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -149,7 +150,8 @@ def measured(method: CUT, fresh: CUT, x: Tensor) -> Iterator[Line]:
 
 def gradient(module: torch.nn.Module) -> float:
     """Norm over its parameters; 0 where it has none."""
-    return float(sum(p.grad.square().sum() for p in module.parameters() if p.grad is not None)) ** 0.5
+    squares = (float(p.grad.square().sum()) for p in module.parameters() if p.grad is not None)
+    return math.sqrt(sum(squares))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
