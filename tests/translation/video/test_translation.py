@@ -412,3 +412,18 @@ def test_what_is_told_of_a_film_is_the_files(tmp_path: Path):
     assert (given, of, there, rest) == (source, target, False, [])
     assert sha == translation.sha256(target)
     assert json.loads(json.dumps(video)) == numbers
+
+
+def test_two_at_once_do_not_write_into_one_file(tmp_path: Path):
+    source, target = films.write(tmp_path / "a.mp4", films.moving(3)), tmp_path / "out/a.mp4"
+    refused = []
+
+    def again(*frames: object) -> None:
+        with pytest.raises(UserError, match=r"out/a\.mp4: another process is writing it; wait, or name another fold"):
+            translate_video(SAME, (source, target), CPU)
+        refused.append(frames)
+
+    translate_video(SAME, (source, target), CPU, seen=again)
+    assert len(refused) == 3
+    assert [path.name for path in target.parent.iterdir()] == ["a.mp4"]
+    assert len(films.read(target)[0]) == 3
