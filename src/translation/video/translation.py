@@ -101,6 +101,9 @@ def _translate(
     first = last = next(item for item in batch or [] if isinstance(item, DecodedFrame))
     height, width, _ = first.pixels.shape
     scale.look(film.path, height)
+    if film.unknown:
+        said = f"{film.path}: {film.unknown} of {film.unknown + len(film.sound)} streams of sound are of a kind that is"
+        tqdm.write(f"{said} not known here, and left out", sys.stderr)
     flicker, count = Flicker(), 0
     encoded: Future[None] | None = None
     with (
