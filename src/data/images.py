@@ -35,6 +35,8 @@ LARGEST = 89_478_485
 THINNEST = 100
 """Times one side may be as long as the other; what is brought to a height of some hundred pixels grows with it."""
 
+_OF_THE_DISK = ("@eaDir", "#recycle", "$RECYCLE.BIN")
+"""Folders of thumbnails (Synology) and of what was thrown away, which are no more looked at than hidden ones."""
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF
 _PNG_END, _TAIL = b"\0\0\0\0IEND\xaeB`\x82", 4096  # some tools append a few bytes of their own
 
@@ -213,7 +215,7 @@ def _below(folder: Path, visited: set[tuple[int, int]], others: Counter[str]) ->
     """Images; `others` counts what is none, by suffix."""
     try:
         stat = folder.stat()
-        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        names = sorted(name for name in os.listdir(folder) if not name.startswith(".") and name not in _OF_THE_DISK)
         entries = [(folder / name, (folder / name).is_dir()) for name in names]
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror}); mend or remove it") from error

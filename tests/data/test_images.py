@@ -22,6 +22,14 @@ def test_finds_images_at_any_depth_in_order_and_nothing_else(tmp_path: Path):
     assert found == ["a.JPG", "b/2.png", "b/c/d/1.webp", "x.jpeg"]
 
 
+def test_what_a_disk_keeps_for_itself_is_none_of_its_images(tmp_path: Path):
+    """Thumbnails of a network drive, and what was thrown away."""
+    for name in ("a.png", "@eaDir/a.png/SYNOPHOTO_THUMB_XL.jpg", "b/#recycle/old.png", "$RECYCLE.BIN/$R1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_images(tmp_path) == [tmp_path / "a.png"]
+
+
 MIXED = ("a.png", "b.jpg", "c.JPG", "d.webp", "e.jfif", "f.jpe", "g.tif", "h.bmp", "i.gif", "j.ppm", "k.jp2", "l.avif")
 
 
