@@ -1,7 +1,7 @@
 """Where does a translator look? Source, output, score map and chosen places of each tap, and how they spread.
 
 python -m src.explain run=outputs/<run> input=frames/ output=maps/
-python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=maps/      its attentions side by side
+python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=maps/     its attentions side by side
 python -m src.explain weights=checkpoints/streets_cut.safetensors input=frame.png output=maps/      the output alone
 """
 
