@@ -391,3 +391,10 @@ def test_a_film_that_grows_while_it_is_translated_is_made_anew(
     capsys.readouterr()
     call(*arguments)
     assert json.loads(capsys.readouterr().out)["frames"] == 3
+
+
+def test_an_image_that_a_format_cannot_hold_is_one_line(tmp_path: Path):
+    write(tmp_path / "a.png", 170, 16_384)
+    with pytest.raises(UserError, match=r"a\.webp: has 16384 pixels a side, and \.webp holds 16383; choose format=png"):
+        translate_files(torch.nn.Identity(), [(tmp_path / "a.png", tmp_path / "out/a.webp")], torch.device("cpu"))
+    assert not (tmp_path / "out/a.webp").exists()

@@ -29,6 +29,8 @@ ENCODING: dict[str, dict[str, Any]] = {
     ".webp": {"format": "WEBP", "quality": 95, "method": 4},
 }
 """How a file of each suffix is written."""
+LONGEST = {".jpg": 65_500, ".webp": 16_383}
+"""Pixels a side that a file of the suffix can hold."""
 LARGEST = 89_478_485
 """Pixels, a quarter of a GiB as RGB: from here on Pillow too suspects a decompression bomb."""
 
