@@ -185,9 +185,8 @@ def image_size(path: Path, kind: Kind = "image", *, to_its_end: bool = False) ->
         width, height = file.size
         if to_its_end and file.format == "PNG":
             _demand_end(path)
-        # a PNG may have its EXIF behind the picture, where only decoding would find it
-        early = file.format != "PNG" or "exif" in file.info
-        sideways = early and file.getexif().get(_ORIENTATION) in _SIDEWAYS
+        # a PNG's own getexif would decode it, as EXIF may stand behind the picture
+        sideways = Image.Image.getexif(file).get(_ORIENTATION) in _SIDEWAYS
     return (height, width) if sideways else (width, height)
 
 
