@@ -55,6 +55,9 @@ def explain(config: schema.ExplainConfig) -> Path:
     jobs = plan(config.input, output)
     if film := next((path for path, _ in jobs if is_video(path)), None):
         raise UserError(f"input={film}: is a video; name images")
+    for path, target in jobs:
+        if target.exists() and target.parent.resolve() == path.parent.resolve():
+            raise UserError(f"output={output}: {target} is there already, beside {path}; name another folder")
     if folder is None:
         transforms, white = _sized(str(config.weights)), WHITE
         shown = _of_file(file, where, average=config.average)

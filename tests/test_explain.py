@@ -215,3 +215,11 @@ def test_translations_are_not_drawn_over(tmp_path: Path):
     with pytest.raises(UserError, match=r"out: holds translations, whose names pictures would take; name another"):
         explain.explain(configured(tmp_path / "run", frame.parent, tmp_path / "out"))
     assert target.read_bytes() == b"a translation"
+
+
+def test_an_image_beside_the_source_is_not_drawn_over(tmp_path: Path):
+    Image.new("RGB", (40, 32)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.png").write_bytes(b"another image")
+    with pytest.raises(UserError, match=r"a\.png is there already, beside .*a\.jpg; name another folder"):
+        explain.explain(configured(tmp_path / "run", tmp_path / "a.jpg", tmp_path))
+    assert (tmp_path / "a.png").read_bytes() == b"another image"
