@@ -45,6 +45,12 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
 
     Names are those of Scores. The features of the real images are kept for the next call.
     """
+    for inner, outer in (("real", "fake"), ("fake", "real")):
+        if Path(config[outer]).resolve() in Path(config[inner]).resolve().parents:
+            raise UserError(
+                f"{inner}={config[inner]}: lies inside {outer}={config[outer]}, with whose images its own would be "
+                "counted; name folders beside each other"
+            )
     listings = {key: list_images(Path(config[key])) for key in ("real", "fake")}
     real_files, fake_files = listings["real"].images, listings["fake"].images
     if config.per_image is not None and Path(config.per_image).is_dir():

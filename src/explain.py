@@ -1,8 +1,8 @@
 """Where does a translator look? Source, output, score map and chosen places of each tap, and how they spread.
 
-python -m src.explain run=outputs/<run> input=frames/ output=out/
-python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=out/      its attentions side by side
-python -m src.explain weights=checkpoints/streets_cut.safetensors input=frame.png output=out/      the output alone
+python -m src.explain run=outputs/<run> input=frames/ output=maps/
+python -m src.explain run=outputs/sweeps/<sweep> input=frame.png output=maps/     its attentions side by side
+python -m src.explain weights=checkpoints/streets_cut.safetensors input=frame.png output=maps/      the output alone
 """
 
 from src.config.command import answer_early, entry
@@ -31,6 +31,7 @@ from src.tables.table.collect import collect
 from src.tables.table.rows import pooled
 from src.translation.any_size import translate_images
 from src.translation.jobs import is_video, plan
+from src.translation.manifest import MANIFEST
 from src.translation.weights import load
 
 Shown = Callable[[Tensor, int], list[Explained]]
@@ -49,9 +50,14 @@ def explain(config: schema.ExplainConfig) -> Path:
     """Write a picture for each image; returns the folder they lie in."""
     (folder, file, _), output = load.source(config.run, config.weights), Path(config.output)
     where = device(config.accelerator)
+    if (output / MANIFEST).exists():
+        raise UserError(f"output={output}: holds translations, whose names pictures would take; name another folder")
     jobs = plan(config.input, output)
     if film := next((path for path, _ in jobs if is_video(path)), None):
         raise UserError(f"input={film}: is a video; name images")
+    for path, target in jobs:
+        if target.exists() and target.parent.resolve() == path.parent.resolve():
+            raise UserError(f"output={output}: {target} is there already, beside {path}; name another folder")
     if folder is None:
         transforms, white = _sized(str(config.weights)), WHITE
         shown = _of_file(file, where, average=config.average)

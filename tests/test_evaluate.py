@@ -214,6 +214,8 @@ def test_squares_of_the_shortest_side_are_compared_unless_a_side_is_given(few: t
     [
         (["real={none}", "fake={fake}"], "none: no such folder"),
         (["real={real}", "fake={one}"], "at least 2 images a set, got 1"),
+        (["real={base}", "fake={one}"], "fake=.*/one: lies inside real=.*, with whose images its own would be counted"),
+        (["real={one}", "fake={base}"], "real=.*/one: lies inside fake=.*, with whose images its own would be counted"),
         (["real={real}", "fake={fake}", "side=8"], "side must be >= 16, got 8"),
         (["real={real}", "fake={fake}", "accelerator=tpu"], "accelerator=tpu: not to be had here"),
         (["real={real}", "fake={fake}", "per_image={real}"], "per_image=.*is a folder; name a file"),
@@ -225,7 +227,7 @@ def test_squares_of_the_shortest_side_are_compared_unless_a_side_is_given(few: t
 )
 def test_a_mistake_is_said_in_one_line(overrides: list[str], message: str, few: tuple[Path, Path], tmp_path: Path):
     paths = {"real": few[0], "fake": few[1], "none": tmp_path / "none"}
-    paths["one"] = written(tmp_path / "one", 1, 0)
+    paths |= {"one": written(tmp_path / "one", 1, 0), "base": tmp_path}
     with pytest.raises(UserError, match=message) as raised:
         evaluate(evaluation(*(override.format(**paths) for override in overrides)))
     assert "\n" not in str(raised.value)

@@ -19,6 +19,7 @@ from src.system.errors import UserError
 from src.tables.pictures.score_maps import Explained
 from src.tables.pictures.trained import SPREAD
 from src.training.run import train
+from src.translation.manifest import Manifest
 from src.translation.weights import load
 from tests.conftest import CONF, TINY, UNDRAWN, config
 from tests.frames import write_frames
@@ -201,3 +202,24 @@ def test_a_file_has_no_last_steps_weights(sweep: Path, tmp_path: Path):
     with pytest.raises(UserError, match=r"average=false: .* holds one set of weights"):
         explain.explain(cfg)
     assert not (tmp_path / "out").exists()
+
+
+def test_translations_are_not_drawn_over(tmp_path: Path):
+    """The two commands are typed one after the other, and give their files the same names."""
+    frame = tmp_path / "frames/a.png"
+    frame.parent.mkdir()
+    Image.new("RGB", (40, 32)).save(frame)
+    made, target = Manifest(tmp_path / "out", {}), tmp_path / "out/a.png"
+    made.note(frame, target, "hash")
+    target.write_bytes(b"a translation")
+    with pytest.raises(UserError, match=r"out: holds translations, whose names pictures would take; name another"):
+        explain.explain(configured(tmp_path / "run", frame.parent, tmp_path / "out"))
+    assert target.read_bytes() == b"a translation"
+
+
+def test_an_image_beside_the_source_is_not_drawn_over(tmp_path: Path):
+    Image.new("RGB", (40, 32)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.png").write_bytes(b"another image")
+    with pytest.raises(UserError, match=r"a\.png is there already, beside .*a\.jpg; name another folder"):
+        explain.explain(configured(tmp_path / "run", tmp_path / "a.jpg", tmp_path))
+    assert (tmp_path / "a.png").read_bytes() == b"another image"

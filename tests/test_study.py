@@ -143,3 +143,16 @@ def test_a_source_without_class_maps_is_refused_in_one_line(tmp_path: Path):
             (tmp_path / name / f"{number}.png").write_bytes(b"x")
     with pytest.raises(UserError, match="has no class map; a labelled set is"):
         studied("data=folders", f"data.root={tmp_path}", "runs=[]", f"output={tmp_path}/study")
+
+
+def test_a_colour_transfer_of_another_white_is_not_taken_for_this_one(root: Path, tmp_path: Path):
+    def write_colour(*overrides: str) -> Path:
+        config = composed("study", "runs=[]", "data=gta2cityscapes", f"data.root={root}", *overrides)
+        listed = gta2cityscapes(str(root), x="playing_for_data", y="cityscapes", holdout=5)
+        source = usable_frames(labels_of(listed.x_train))
+        sets = _sets(config, listed, source, tmp_path, Path(), [], torch.device("cpu"))
+        return next(one for one in sets if one.name == "colour").write()
+
+    assert write_colour() == write_colour()
+    with pytest.raises(UserError, match="holds a set made otherwise"):
+        write_colour("data.white=4095")

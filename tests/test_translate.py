@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from src.config.build import build_method
-from src.data.images import read_image
+from src.data.images import Pixels, read_image
 from src.data.transforms import to_pixels, to_tensor
 from src.networks.generator import Generator
 from src.runs.folder import save_config
@@ -23,11 +23,14 @@ from src.training.average import WeightAverage
 from src.translate import main
 from src.translation import any_size
 from src.translation.any_size import BATCH, translate_images
+from src.translation.frames import Job
 from src.translation.frames import translate as translate_files
 from src.translation.jobs import plan
 from src.translation.manifest import MANIFEST
+from src.translation.scale import Scale
 from src.translation.strips import strips
 from src.translation.translate import translate_inputs
+from src.translation.video.translation import Note, translate_video
 from tests import forked, labelled
 from tests.bad_inputs import refusal
 from tests.conftest import TINY, config
@@ -343,3 +346,55 @@ def test_nothing_but_the_generator_is_built_of_a_run(run: Path, tmp_path: Path, 
         found = load_translator(tmp_path, average=average).state_dict()
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_source_that_changes_or_goes_while_it_is_translated(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As on a disk that others write to: the output is of what was read, and of no later content."""
+    for name in ("changes", "goes"):
+        write(tmp_path / f"in/{name}.png", 16, 20)
+    arguments = (f"run={run}", f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}")
+
+    def read(path: Path, white: int) -> Pixels:
+        pixels = read_image(path, white)
+        if path.stem == "goes":
+            path.unlink()
+        else:
+            write(path, 24, 28)
+        return pixels
+
+    with monkeypatch.context() as patch:
+        patch.setattr("src.translation.translate.read_image", read)
+        call(*arguments)
+    assert {read_image(tmp_path / f"out/{name}.png").shape for name in ("changes", "goes")} == {(16, 20, 3)}
+    call(*arguments)
+    assert read_image(tmp_path / "out/changes.png").shape == (24, 28, 3)
+
+
+def test_a_film_that_grows_while_it_is_translated_is_made_anew(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    film = films.write(tmp_path / "drive.mkv", films.moving(2), sound=None)
+    arguments = (f"run={run}", f"input={film}", f"output={tmp_path / 'out'}")
+
+    def growing(network: torch.nn.Module, job: Job, where: torch.device, limit: float, note: Note, scale: Scale):
+        def later(*told: object, **more: object) -> None:
+            films.write(film, films.moving(3), sound=None)
+            note(*told, **more)
+
+        translate_video(network, job, where, limit, later, scale)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("src.translation.translate.translate_video", growing)
+        call(*arguments)
+    capsys.readouterr()
+    call(*arguments)
+    assert json.loads(capsys.readouterr().out)["frames"] == 3
+
+
+def test_an_image_that_a_format_cannot_hold_is_one_line(tmp_path: Path):
+    write(tmp_path / "a.png", 170, 16_384)
+    with pytest.raises(UserError, match=r"a\.webp: has 16384 pixels a side, and \.webp holds 16383; choose format=png"):
+        translate_files(torch.nn.Identity(), [(tmp_path / "a.png", tmp_path / "out/a.webp")], torch.device("cpu"))
+    assert not (tmp_path / "out/a.webp").exists()

@@ -29,12 +29,16 @@ ENCODING: dict[str, dict[str, Any]] = {
     ".webp": {"format": "WEBP", "quality": 95, "method": 4},
 }
 """How a file of each suffix is written."""
+LONGEST = {".jpg": 65_500, ".webp": 16_383}
+"""Pixels a side that a file of the suffix can hold."""
 LARGEST = 89_478_485
 """Pixels, a quarter of a GiB as RGB: from here on Pillow too suspects a decompression bomb."""
 
 THINNEST = 100
 """Times one side may be as long as the other; what is brought to a height of some hundred pixels grows with it."""
 
+_OF_THE_DISK = ("@eaDir", "#recycle", "$RECYCLE.BIN")
+"""Folders of thumbnails (Synology) and of what was thrown away, which are no more looked at than hidden ones."""
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF
 _PNG_END, _TAIL = b"\0\0\0\0IEND\xaeB`\x82", 4096  # some tools append a few bytes of their own
 
@@ -181,9 +185,8 @@ def image_size(path: Path, kind: Kind = "image", *, to_its_end: bool = False) ->
         width, height = file.size
         if to_its_end and file.format == "PNG":
             _demand_end(path)
-        # a PNG may have its EXIF behind the picture, where only decoding would find it
-        early = file.format != "PNG" or "exif" in file.info
-        sideways = early and file.getexif().get(_ORIENTATION) in _SIDEWAYS
+        # a PNG's own getexif would decode it, as EXIF may stand behind the picture
+        sideways = Image.Image.getexif(file).get(_ORIENTATION) in _SIDEWAYS
     return (height, width) if sideways else (width, height)
 
 
@@ -213,7 +216,7 @@ def _below(folder: Path, visited: set[tuple[int, int]], others: Counter[str]) ->
     """Images; `others` counts what is none, by suffix."""
     try:
         stat = folder.stat()
-        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        names = sorted(name for name in os.listdir(folder) if not name.startswith(".") and name not in _OF_THE_DISK)
         entries = [(folder / name, (folder / name).is_dir()) for name in names]
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror}); mend or remove it") from error

@@ -110,7 +110,7 @@ def duplicates(parts: Mapping[str, Sequence[Finding]]) -> list[list[str]]:
 def orphans(images: Iterable[Path]) -> list[str]:
     """Class maps beside those of the images, which belong to no image."""
     expected = {frame.labels for frame in map(expected_frame, images) if frame is not None}
-    beside = {path for folder in {path.parent for path in expected} for path in folder.glob("*.[pP][nN][gG]")}
+    beside = {path for folder in {path.parent for path in expected} for path in folder.glob("[!.]*.[pP][nN][gG]")}
     # Cityscapes keeps other pictures of the labels in the same folder
     maps = {path for path in beside if "_gtFine_" not in path.name or path.stem.endswith("_labelIds")}
     return sorted(map(str, maps - expected))

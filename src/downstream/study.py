@@ -20,7 +20,7 @@ from src.data.domains import domains
 from src.data.images import read_image, write_image
 from src.data.labelled import LabelledFrame, digest, home, labelled_set, labels_of, usable_frames
 from src.data.layouts import Domains
-from src.data.sixteen_bits import white_of
+from src.data.sixteen_bits import WHITE, white_of
 from src.data.unpaired import in_random_order
 from src.downstream.run import FREE_ON_RESUME, segment
 from src.metrics import references
@@ -138,6 +138,7 @@ def _sets(
     yield TrainingSet(RAW, "", "raw", partial(write_set, source, folder / "raw", {"made_by": "nothing"}), config.seeds)
     white = white_of(config.data)
     recipe = {"made_by": "Reinhard's colour transfer", "targets": digest(usable_frames(labels_of(listed.y_train)))}
+    recipe |= {} if white == WHITE else {"white": str(white)}
     colour = partial(write_set, source, folder / "colour", recipe, partial(_transfer, source, listed.y_train, white))
     yield TrainingSet(COLOUR, "", "colour", colour, config.seeds)
     configs = [load_config(run) for run in runs]

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from src.runs import resuming
-from src.runs.folder import REQUEUED, save_config
+from src.runs.folder import CONTENT, CONTENT_PICTURE, REQUEUED, save_config
 from src.runs.lock import alone
 from src.runs.results import save_cost, save_metrics
 from src.system.commit import git_commit
@@ -44,11 +44,15 @@ class Run:
     def finish(self, metrics: Mapping[str, float], protocol: Mapping[str, object], cost: Mapping[str, float]) -> None:
         """Write what it took, then its scores, and only with these it is finished.
 
+        What src.content found of the weights that it had before it was trained longer goes.
+
         Args:
             metrics: by name.
             protocol: how they came about.
             cost: seconds, memory and the like, by name.
         """
+        for name in (CONTENT, CONTENT_PICTURE):
+            (self.folder / name).unlink(missing_ok=True)
         save_cost(self.folder, cost)
         save_metrics(self.folder, metrics, protocol)
         (self.folder / REQUEUED).unlink(missing_ok=True)

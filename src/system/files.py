@@ -25,7 +25,8 @@ def write(path: Path, content: bytes) -> None:
     Raises OSError, which names the file, and leaves nothing where the disk is full or the place may not be written; nor
     does a signal that ends the process.
     """
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
+    # of a long name a part, of at most four bytes a character: no name may have more than 255
+    temporary = path.with_name(f".{path.name[:50]}.{uuid4().hex[:12]}.part")
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
-from src.system.errors import UserError
+from src.system.errors import UserError, unwritable
 from src.system.files import as_bytes, write
 from src.tables.cells import csv_of, escape, markdown_table, tabular
 from src.tables.table.rows import BASE
@@ -107,12 +107,19 @@ def load(folder: Path) -> Study:
 
 
 def report(study: Study, folder: Path) -> str:
-    """Write table.md, .csv and .tex, the same bytes for the same study; returns table.md."""
+    """Write table.md, .csv and .tex, the same bytes for the same study, into a folder, made if missing.
+
+    Returns table.md. Raises UserError if they cannot be written.
+    """
     lines = tabulate(study.cells)
     table = markdown(lines, study.watched, study.protocol)
     files = {"table.md": table, "table.csv": table_csv(lines), "table.tex": latex(lines, study.watched)}
-    for name, text in files.items():
-        write(folder / name, as_bytes(text))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write(folder / name, as_bytes(text))
+    except OSError as error:
+        raise UserError(unwritable(error)) from error
     return table
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from src.data.images import Pixels, Read, encoded, read_image
+from src.data.images import LONGEST, Pixels, Read, encoded, read_image
 from src.data.transforms import resize, to_pixels
 from src.system.errors import UserError
 from src.system.files import write
@@ -138,6 +138,8 @@ def _equal_sizes(
 
 def _write(job: Job, pixels: Pixels, note: Note | None) -> None:
     source, target = job
+    if (side := max(pixels.shape)) > (most := LONGEST.get(target.suffix, side)):
+        raise UserError(f"{target}: has {side} pixels a side, and {target.suffix} holds {most}; choose format=png")
     try:
         content = encoded(pixels, target.suffix)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,7 @@ class Manifest:
         self.made_by = dict(made_by)
         self.lines, self._torn = _read(output / MANIFEST)
         self._one_at_a_time = threading.Lock()
+        self._sources: dict[Path, str] = {}
 
     def todo(self, jobs: list[Job], *, overwrite: bool) -> list[Job]:
         """The jobs whose file is missing, or was made of another source.
@@ -42,6 +43,8 @@ class Manifest:
         Args:
             jobs: all of them.
             overwrite: replace, too, what other weights or somebody else made; else that is refused.
+
+        Raises UserError for that, and if a source cannot be read.
         """
         others = [name for name, lines in self.lines.items() if lines[-1]["made_by"] != self.made_by]
         others = [name for name in others if (self.output / name).is_file()]
@@ -60,7 +63,7 @@ class Manifest:
             )
             if line is None:
                 foreign.append(target)
-            elif line["made_by"] == self.made_by and line["source_sha256"] == sha256(source):
+            elif line["made_by"] == self.made_by and line["source_sha256"] == _sha256(source):
                 done.add((source, target))
         if foreign and not overwrite:
             others_too = f" (and {len(foreign) - 1} more)" if len(foreign) > 1 else ""
@@ -70,17 +73,25 @@ class Manifest:
             )
         return [job for job in jobs if job not in done]
 
+    def look(self, source: Path) -> None:
+        """To be called before a source is read: should it change meanwhile, its file is not that of the new content.
+
+        Raises UserError if it cannot be read.
+        """
+        self._sources[source] = _sha256(source)
+
     def note(self, source: Path, target: Path, sha: str, **more: Any) -> None:
         """Write a file's line, before the file; from any thread.
 
         Args:
-            source: it was made of.
+            source: it was made of, as it was when it was looked at.
             target: below the output folder.
             sha: of what it is going to hold.
             more: to remember of it.
         """
         name = self._name(target)
-        line = {"made_by": self.made_by, "source_sha256": sha256(source), "sha256": sha, **more}
+        seen = self._sources.pop(source, None) or _sha256(source)
+        line = {"made_by": self.made_by, "source_sha256": seen, "sha256": sha, **more}
         with self._one_at_a_time:
             self.lines.setdefault(name, []).append(line)
             self.output.mkdir(parents=True, exist_ok=True)
@@ -103,6 +114,13 @@ class Manifest:
 
     def _name(self, target: Path) -> str:
         return target.relative_to(self.output).as_posix()
+
+
+def _sha256(source: Path) -> str:
+    try:
+        return sha256(source)
+    except OSError as error:
+        raise UserError(f"{source}: cannot be read ({error.strerror}); was the folder changed meanwhile?") from error
 
 
 def _read(path: Path) -> tuple[dict[str, list[dict[str, Any]]], int | None]:

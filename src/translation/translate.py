@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from src.config import schema
-from src.data.images import read_image
+from src.data.images import Pixels, read_image
 from src.data.sixteen_bits import WHITE, demand_white, white_of
 from src.runs.folder import load_config
 from src.system.device import device
@@ -60,7 +60,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
     output = Path(config.output)
     jobs = plan(config.input, output, config.format)
     scale = Scale(load.training_height(config.run, config.weights), config.size)
-    read = partial(read_image, white=_white(config))
+    white = _white(config)
     network, made_by = translator(config)
     made = Manifest(output, made_by)
     todo = made.todo(jobs, overwrite=config.overwrite)
@@ -70,6 +70,10 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
 
     said = _came_from(config)
 
+    def read(path: Path) -> Pixels:
+        made.look(path)
+        return read_image(path, white=white)
+
     def note(source: Path, target: Path, content: bytes) -> None:
         made.note(source, target, hashlib.sha256(content).hexdigest(), **said)
 
@@ -78,6 +82,7 @@ def _translate_files(config: schema.TranslateConfig) -> Path:
         translate(network, images, where, config.memory_limit, note, read, scale)
     for source, target in todo:
         if is_video(source):
+            made.look(source)
             translate_video(network, (source, target), where, config.memory_limit, partial(made.note, **said), scale)
     for _, target in jobs:
         if is_video(target):

@@ -47,6 +47,13 @@ def test_the_built_in_set_is_counted_and_in_order(shared: Path):
     assert report["skipped"] == report["duplicates"] == report["orphans"] == []
 
 
+def test_hidden_files_beside_class_maps_are_none(tmp_path: Path):
+    """macOS writes one beside each file on a disk of another system."""
+    root = pairs(tmp_path)
+    (root / "trainB_labels/._0.png").write_bytes(b"\0\5\x16\7")
+    assert checked(root, "data=folders", "labels=camvid", "quick=true")["orphans"] == []
+
+
 def test_every_fault_is_found_and_named(tmp_path: Path):
     root = pairs(tmp_path)
     (root / "trainA/1.png").write_bytes((root / "trainA/1.png").read_bytes()[:90])

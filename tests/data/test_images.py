@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from src.data.images import announce_passed_over, find_images, image_size, list_images, read_image, write_image
 from src.system.errors import UserError
@@ -20,6 +21,14 @@ def test_finds_images_at_any_depth_in_order_and_nothing_else(tmp_path: Path):
         path.write_bytes(b"")
     found = [str(path.relative_to(tmp_path)) for path in find_images(tmp_path)]
     assert found == ["a.JPG", "b/2.png", "b/c/d/1.webp", "x.jpeg"]
+
+
+def test_what_a_disk_keeps_for_itself_is_none_of_its_images(tmp_path: Path):
+    """Thumbnails of a network drive, and what was thrown away."""
+    for name in ("a.png", "@eaDir/a.png/SYNOPHOTO_THUMB_XL.jpg", "b/#recycle/old.png", "$RECYCLE.BIN/$R1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_images(tmp_path) == [tmp_path / "a.png"]
 
 
 MIXED = ("a.png", "b.jpg", "c.JPG", "d.webp", "e.jfif", "f.jpe", "g.tif", "h.bmp", "i.gif", "j.ppm", "k.jp2", "l.avif")
@@ -174,6 +183,20 @@ def test_the_size_of_the_upright_picture_is_known_from_its_header(tmp_path: Path
         Image.fromarray(RGB).save(path, exif=exif)
         height, width = read_image(path).shape[:2]
         assert image_size(path) == (width, height)
+
+
+@pytest.mark.parametrize("kind", ["Raw profile type exif", "XML:com.adobe.xmp"])
+def test_a_png_that_says_otherwise_how_it_is_turned_has_one_size_too(tmp_path: Path, kind: str):
+    """As ImageMagick makes one of a phone's JPEG, and as Adobe's programs do."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    profile = exif.tobytes().hex()
+    xmp = '<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    text = PngInfo()
+    text.add_text(kind, xmp if "xmp" in kind else f"\nexif\n{len(profile) // 2:8}\n{profile}\n")
+    Image.fromarray(RGB).save(tmp_path / "a.png", pnginfo=text)
+    assert read_image(tmp_path / "a.png").shape == (RGB.shape[1], RGB.shape[0], 3)
+    assert image_size(tmp_path / "a.png") == (RGB.shape[0], RGB.shape[1])
 
 
 def test_a_png_cut_short_is_noticed_without_decoding_it(tmp_path: Path):

@@ -101,3 +101,13 @@ def test_a_job_that_comes_back_goes_on(came_back: bool, tmp_path: Path, monkeypa
     write_checkpoint(tmp_path, 5)
     asked, resume = resuming.configured(tmp_path, CONFIG, {}, {})
     assert (asked.seed, resume) == ((7, True) if came_back else (3, False))
+
+
+def test_what_was_found_of_the_weights_before_goes_with_them(tmp_path: Path):
+    """The scores that src.content adds go when a run is trained longer, and so does the picture that a report shows."""
+    write_checkpoint(tmp_path, 5)
+    for name in (files.CONTENT, files.CONTENT_PICTURE):
+        (tmp_path / name).touch()
+    with opened(tmp_path, CONFIG, resume=True, epochs=3) as run:
+        run.finish({"kid": 0.25}, {"batches": 18, "epochs": 3}, {"seconds": 3.0})
+    assert not {files.CONTENT, files.CONTENT_PICTURE} & {path.name for path in tmp_path.iterdir()}

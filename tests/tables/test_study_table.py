@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from src.report import main
 from src.system.errors import UserError
 from src.tables.study_table import RAW, REAL, Cell, Study, latex, load, markdown, save, table_csv, tabulate
 
@@ -143,3 +144,11 @@ def test_a_spoilt_study_is_one_line(content: str, tmp_path: Path):
 def test_a_study_without_cells_is_refused():
     with pytest.raises(UserError, match="no finished segmenter yet"):
         tabulate([])
+
+
+def test_a_kept_study_is_reported_into_any_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main([str(KEPT), "--output", str(tmp_path / "new/tables")]) == 0
+    assert (tmp_path / "new/tables/table.md").read_text() == capsys.readouterr().out
+    (tmp_path / "file").touch()
+    assert main([str(KEPT), "--output", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err == f"{tmp_path}/file: cannot be written (File exists); choose another folder\n"

@@ -78,3 +78,13 @@ def test_a_manifest_of_something_else_is_refused(line: str, tmp_path: Path):
     (tmp_path / MANIFEST).write_text(line + "\n")
     with pytest.raises(UserError, match=r"\.translate\.jsonl: line 1 is no file's; name another folder"):
         Manifest(tmp_path, OURS)
+
+
+def test_a_source_that_has_gone_is_said(tmp_path: Path):
+    job = (tmp_path / "0.png", tmp_path / "out/0.png")
+    job[0].write_text("first")
+    made = Manifest(tmp_path / "out", OURS)
+    make(made, *job, b"first")
+    job[0].unlink()
+    with pytest.raises(UserError, match=r"0\.png: cannot be read \(No such file or directory\); was the folder ch"):
+        made.todo([job], overwrite=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from src.data.images import Pixels
+from src.data.images import LONGEST, Pixels
 
 BUDGET = 6 * 2**20
 """Bytes all pictures of a page may take, encoded."""
@@ -46,6 +46,7 @@ def encoded(images: Sequence[Pixels]) -> tuple[list[EmbeddedPicture | None], int
 
 def _webp(image: Pixels, size: float, quality: int) -> bytes:
     picture, file = Image.fromarray(image), io.BytesIO()
+    size = min(size, LONGEST[".webp"] / max(picture.size))
     if size < 1:
         shape = tuple(max(1, round(side * size)) for side in picture.size)
         picture = picture.resize((shape[0], shape[1]), Image.Resampling.LANCZOS)

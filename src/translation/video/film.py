@@ -103,6 +103,11 @@ class Film:
         aspect = _fraction(self.video.codec_context.sample_aspect_ratio)
         return None if aspect is None or aspect == 1 else 1 / aspect if self._turned else aspect
 
+    @property
+    def unknown(self) -> int:
+        """Streams of sound whose kind is not known here, which `sound` is without: a phone's own beside the usual."""
+        return len(self._container.streams.audio) - len(self.sound)
+
     def length(self) -> tuple[int, Fraction]:
         """How many frames it holds and how many seconds they last, as its packets tell, whatever the header says.
 
@@ -181,7 +186,7 @@ class Film:
         if curve is not None:
             raise UserError(f"{self.path}: has a high dynamic range ({curve}); convert it to BT.709 first")
         video.thread_type = "SLICE"  # several frames at once would lose the mark of a damaged one
-        return video, [*self._container.streams.audio]
+        return video, [sound for sound in self._container.streams.audio if sound.codec_context is not None]
 
     def _picture(self, frame: Any) -> DecodedFrame:
         if frame.is_corrupt:

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 from tqdm import tqdm
 
@@ -49,24 +50,40 @@ def translate_video(
 
     Returns what was written: frames, seconds, frames a second, size, streams of sound, and flicker (see Flicker).
 
-    Raises UserError if the video cannot be read to its end, or its target not be written; then nothing is left.
+    Raises UserError if the video cannot be read to its end, or its target not be written; then nothing is left. Also
+    if another process is writing the target.
     """
     source, target = job
-    temporary = target.with_name(f".{target.name}.part")
     network = network.to(where)
     try:
         with closing(Film(source)) as film:
             target.parent.mkdir(parents=True, exist_ok=True)
-            numbers = _translate(network, film, temporary, target.suffix, where, memory_limit, scale or Scale(), seen)
-        if note is not None:
-            note(source, target, sha256(temporary), video=numbers)
-        temporary.replace(target)
+            with _temporary(target) as path:
+                numbers = _translate(network, film, path, target.suffix, where, memory_limit, scale or Scale(), seen)
+                if note is not None:
+                    note(source, target, sha256(path), video=numbers)
+                path.replace(target)
     except OSError as error:
         # FFmpeg's errors name no file
         raise UserError(unwritable(OSError(error.errno, error.strerror, str(target)))) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return numbers
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[Path]:
+    """The file that becomes the target, for one process at a time; nothing of it stays, nor of one that was killed."""
+    path, lock = (target.with_name(f".{target.name}.{end}") for end in ("part", "lock"))
+    alone = FileLock(lock, blocking=False)
+    try:
+        alone.acquire()
+    except Timeout:
+        raise UserError(f"{target}: another process is writing it; wait, or name another folder") from None
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
+        alone.release()
 
 
 def _translate(
@@ -84,6 +101,9 @@ def _translate(
     first = last = next(item for item in batch or [] if isinstance(item, DecodedFrame))
     height, width, _ = first.pixels.shape
     scale.look(film.path, height)
+    if film.unknown:
+        said = f"{film.path}: {film.unknown} of {film.unknown + len(film.sound)} streams of sound are of a kind that is"
+        tqdm.write(f"{said} not known here, and left out", sys.stderr)
     flicker, count = Flicker(), 0
     encoded: Future[None] | None = None
     with (

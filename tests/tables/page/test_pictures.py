@@ -48,3 +48,11 @@ def test_what_does_not_fit_at_all_is_left_out(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_pictures_take_nothing():
     assert pictures.encoded([]) == ([], 0)
+
+
+def test_a_picture_that_webp_cannot_hold_is_made_smaller():
+    """As that of a hundred worst frames, one below the other."""
+    (picture,), _ = pictures.encoded([np.zeros((16_400, 80, 3), np.uint8)])
+    assert picture is not None
+    assert decoded(picture).shape == (16_383, 80, 3)
+    assert (picture.width, picture.height) == (80, 16_400)

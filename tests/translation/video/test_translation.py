@@ -412,3 +412,32 @@ def test_what_is_told_of_a_film_is_the_files(tmp_path: Path):
     assert (given, of, there, rest) == (source, target, False, [])
     assert sha == translation.sha256(target)
     assert json.loads(json.dumps(video)) == numbers
+
+
+def test_two_at_once_do_not_write_into_one_file(tmp_path: Path):
+    source, target = films.write(tmp_path / "a.mp4", films.moving(3)), tmp_path / "out/a.mp4"
+    refused = []
+
+    def again(*frames: object) -> None:
+        with pytest.raises(UserError, match=r"out/a\.mp4: another process is writing it; wait, or name another fold"):
+            translate_video(SAME, (source, target), CPU)
+        refused.append(frames)
+
+    translate_video(SAME, (source, target), CPU, seen=again)
+    assert len(refused) == 3
+    assert [path.name for path in target.parent.iterdir()] == ["a.mp4"]
+    assert len(films.read(target)[0]) == 3
+
+
+def test_sound_that_is_not_known_here_is_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """As a phone's, which adds a kind of its maker's to the usual one."""
+    source = films.write(tmp_path / "a.mp4", films.moving(4))
+    content = source.read_bytes()
+    assert (content.count(b"mp4a"), content.count(b"esds")) == (1, 1)
+    source.write_bytes(content.replace(b"mp4a", b"zzz1").replace(b"esds", b"free"))
+    target = tmp_path / "out/a.mp4"
+    numbers = translate_video(SAME, (source, target), CPU)
+    assert (numbers["frames"], numbers["sound"]) == (4, 0)
+    assert len(films.read(target)[0]) == 4
+    said = capsys.readouterr().err
+    assert "a.mp4: 1 of 1 streams of sound are of a kind that is not known here, and left out" in said
