@@ -86,6 +86,7 @@ def evaluate(config: DictConfig) -> dict[str, dict[str, object]]:
         "fake": str(config.fake),
         **scores.protocol(*counts),
         "floor": described(counts),
+        "white": white,
         "real_digest": content_key(real_files, {})[:12],
         "fake_digest": content_key(fake_files, {})[:12],
         "commit": git_commit(),

@@ -171,8 +171,9 @@ def test_what_is_not_read_is_counted_and_16_bits_take_their_white(
     for name in ("a.tif", "b.tif", "c.txt"):
         (tmp_path / "fake" / name).write_bytes(b"")
     folders = [f"real={tmp_path}/real", f"fake={tmp_path}/fake"]
-    same = evaluate(evaluation(*folders, "white=4080"))["metrics"]
-    assert same["fid_efficientnet_lite0"] == pytest.approx(0, abs=1e-6)
+    result = evaluate(evaluation(*folders, "white=4080"))
+    assert result["metrics"]["fid_efficientnet_lite0"] == pytest.approx(0, abs=1e-6)
+    assert result["protocol"]["white"] == 4080
     assert f"fake={tmp_path}/fake: 3 files passed over: .tif 2, .txt 1; read are .png, " in capsys.readouterr().err
     dark = evaluate(evaluation(*folders))["metrics"]
     assert dark["fid_efficientnet_lite0"] > 1
