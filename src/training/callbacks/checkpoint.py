@@ -92,7 +92,8 @@ class LastCheckpoint(Checkpoint):
             return
         # the signal reaches ranks at different steps, or one of them alone; they must stop after the same one
         asked = any_rank(self._asked is not None)
-        if asked or (batch_idx + 1) % self.every_n_batches == 0:
+        # a window may go past the batch at which it was time
+        if asked or (batch_idx + 1) % self.every_n_batches < self.accumulate:
             self._save(trainer, pl_module)
         if asked:
             self._stop(trainer, pl_module)
