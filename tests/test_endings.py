@@ -5,7 +5,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from omegaconf import open_dict
 from src.config import naming, schema
 from src.config.build import build
 from src.config.command import comes_back
+from src.data.cache import FrameCache
 from src.system.errors import UserError
 from src.training import endings
 from src.training.callbacks.checkpoint import REQUEUE, Interrupted
@@ -183,6 +184,49 @@ def test_a_second_sigterm_under_slurm_ends_the_run(tmp_path: Path, monkeypatch: 
         train(tiny(write_frames(tmp_path / "frames"), "attention=none"), tmp_path)
     assert raised.value.code == 143
     assert [signal.getsignal(number) for number in (signal.SIGTERM, *REQUEUE)] == handlers
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_first_step_ends_a_run_at_once(
+    number: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Frames are cached then, for minutes or hours, and there is nothing yet to be kept."""
+
+    def prepare(self: FrameCache, files: Sequence[Path]) -> None:
+        os.kill(os.getpid(), number)
+        pytest.fail("went on")
+
+    monkeypatch.setattr(FrameCache, "prepare", prepare)
+    cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", f"data.cache={tmp_path / 'cache'}")
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+        train(cfg, tmp_path)
+    assert raised.value.code == code
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped"
+    assert signal.getsignal(signal.SIGINT) is on_interrupt
+
+
+class Insist(Callback):
+    """Presses Ctrl-C twice in the middle of a step."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if pl_module.batches == 2:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_ctrl_c_ends_the_run_with_the_way_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Lightning would exit with code 1 and not a word."""
+    monkeypatch.setattr("src.training.trainer.Progress", Insist)
+    cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", "callbacks.checkpoint.every_n_batches=1")
+    with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+        train(cfg, tmp_path)
+    assert raised.value.code == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"stopped; continue with: python -m src.train resume={tmp_path}"
+    assert batches(tmp_path) == 2
 
 
 @pytest.mark.slow
