@@ -168,6 +168,55 @@ def test_a_job_of_a_fixed_folder_comes_back(given: list[str], monkeypatch: pytes
     assert comes_back()
 
 
+def send(number: signal.Signals) -> None:
+    """To this process, which has something that answers it."""
+    assert callable(signal.getsignal(number))
+    os.kill(os.getpid(), number)
+    pytest.fail("went on")
+
+
+@pytest.mark.parametrize("number", REQUEUE)
+def test_slurms_signal_outside_of_the_steps_puts_the_job_back(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """While frames are prepared or a run is scored it would end the process, and the job would not come back."""
+    commands: list[list[str]] = []
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.setattr("subprocess.run", lambda command, **options: commands.append(command))
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+        send(number)
+    assert raised.value.code == 128 + number
+    assert commands == [["scontrol", "requeue", "77"]]
+    assert capsys.readouterr().err == (
+        f"{number.name}: stopped outside of training; job 77 is back in the queue and goes on from there\n"
+    )
+    assert (tmp_path / ".requeued").exists()
+    assert signal.getsignal(number) == before
+
+
+def test_submitits_signal_outside_of_the_steps_is_answered_by_submitit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Once the run's folder says that it comes back; else its next start would be refused as a second run."""
+    marked: list[bool] = []
+
+    def put_back(number: int, frame: object) -> None:
+        marked.append((tmp_path / ".requeued").exists())
+        raise SystemExit(144)
+
+    before = signal.signal(signal.SIGUSR2, put_back)
+    try:
+        with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+            send(signal.SIGUSR2)
+        assert signal.getsignal(signal.SIGUSR2) is put_back
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert raised.value.code == 144
+    assert marked == [True]
+    assert capsys.readouterr().err == "SIGUSR2: stopped outside of training; back into the queue\n"
+
+
 class Terminate(Callback):
     """Sends SIGTERM to this process before each of two batches."""
 

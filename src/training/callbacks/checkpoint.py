@@ -73,7 +73,7 @@ class LastCheckpoint(Checkpoint):
     @contextmanager
     def interrupts(self) -> Iterator[None]:
         """Take over the signals that ask for an end, for as long as training lasts, however it ends."""
-        self._taken = [signal.SIGINT, signal.SIGTERM, *filter(_is_used, REQUEUE)]
+        self._taken = [signal.SIGINT, signal.SIGTERM, *filter(is_used, REQUEUE)]
         previous = {number: signal.signal(number, self._on_signal) for number in self._taken}
         self._early = True
         try:
@@ -145,7 +145,8 @@ def _in_slurm() -> bool:
     return "SLURM_JOB_ID" in os.environ
 
 
-def _is_used(number: signal.Signals) -> bool:
+def is_used(number: signal.Signals) -> bool:
+    """Whether this job is sent that one of REQUEUE."""
     # submitit has taken the one it sends; another belongs to a SLURM job, or means what it always does
     return _in_slurm() or callable(signal.getsignal(number))
 
