@@ -78,7 +78,9 @@ def run(config: DictConfig, folder: Path) -> float:
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the validation frames, NaN if not scored."""
     limits.check(config)
-    with opened(folder, config, resume=resume, epochs=config.trainer.max_epochs) as run:
+    # only a run that is trained longer lacks epochs when it has scores; others may have been stopped by a callback
+    epochs = config.trainer.max_epochs if resuming.EXTENDED in config else None
+    with opened(folder, config, resume=resume, epochs=epochs) as run:
         metrics = _train(run) if run.scores is None else run.scores
         if is_first():
             print(json.dumps({"run": str(folder), **metrics}))
