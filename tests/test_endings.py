@@ -5,7 +5,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from omegaconf import open_dict
 from src.config import naming, schema
 from src.config.build import build
 from src.config.command import comes_back
+from src.data.cache import FrameCache
 from src.system.errors import UserError
 from src.training import endings
 from src.training.callbacks.checkpoint import REQUEUE, Interrupted
@@ -167,6 +168,55 @@ def test_a_job_of_a_fixed_folder_comes_back(given: list[str], monkeypatch: pytes
     assert comes_back()
 
 
+def send(number: signal.Signals) -> None:
+    """To this process, which has something that answers it."""
+    assert callable(signal.getsignal(number))
+    os.kill(os.getpid(), number)
+    pytest.fail("went on")
+
+
+@pytest.mark.parametrize("number", REQUEUE)
+def test_slurms_signal_outside_of_the_steps_puts_the_job_back(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """While frames are prepared or a run is scored it would end the process, and the job would not come back."""
+    commands: list[list[str]] = []
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.setattr("subprocess.run", lambda command, **options: commands.append(command))
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+        send(number)
+    assert raised.value.code == 128 + number
+    assert commands == [["scontrol", "requeue", "77"]]
+    assert capsys.readouterr().err == (
+        f"{number.name}: stopped outside of training; job 77 is back in the queue and goes on from there\n"
+    )
+    assert (tmp_path / ".requeued").exists()
+    assert signal.getsignal(number) == before
+
+
+def test_submitits_signal_outside_of_the_steps_is_answered_by_submitit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Once the run's folder says that it comes back; else its next start would be refused as a second run."""
+    marked: list[bool] = []
+
+    def put_back(number: int, frame: object) -> None:
+        marked.append((tmp_path / ".requeued").exists())
+        raise SystemExit(144)
+
+    before = signal.signal(signal.SIGUSR2, put_back)
+    try:
+        with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+            send(signal.SIGUSR2)
+        assert signal.getsignal(signal.SIGUSR2) is put_back
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert raised.value.code == 144
+    assert marked == [True]
+    assert capsys.readouterr().err == "SIGUSR2: stopped outside of training; back into the queue\n"
+
+
 class Terminate(Callback):
     """Sends SIGTERM to this process before each of two batches."""
 
@@ -183,6 +233,49 @@ def test_a_second_sigterm_under_slurm_ends_the_run(tmp_path: Path, monkeypatch: 
         train(tiny(write_frames(tmp_path / "frames"), "attention=none"), tmp_path)
     assert raised.value.code == 143
     assert [signal.getsignal(number) for number in (signal.SIGTERM, *REQUEUE)] == handlers
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_first_step_ends_a_run_at_once(
+    number: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Frames are cached then, for minutes or hours, and there is nothing yet to be kept."""
+
+    def prepare(self: FrameCache, files: Sequence[Path]) -> None:
+        os.kill(os.getpid(), number)
+        pytest.fail("went on")
+
+    monkeypatch.setattr(FrameCache, "prepare", prepare)
+    cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", f"data.cache={tmp_path / 'cache'}")
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+        train(cfg, tmp_path)
+    assert raised.value.code == code
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped"
+    assert signal.getsignal(signal.SIGINT) is on_interrupt
+
+
+class Insist(Callback):
+    """Presses Ctrl-C twice in the middle of a step."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if pl_module.batches == 2:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_ctrl_c_ends_the_run_with_the_way_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Lightning would exit with code 1 and not a word."""
+    monkeypatch.setattr("src.training.trainer.Progress", Insist)
+    cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", "callbacks.checkpoint.every_n_batches=1")
+    with pytest.raises(SystemExit) as raised, endings.ending("src.train", tmp_path):
+        train(cfg, tmp_path)
+    assert raised.value.code == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"stopped; continue with: python -m src.train resume={tmp_path}"
+    assert batches(tmp_path) == 2
 
 
 @pytest.mark.slow

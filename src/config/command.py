@@ -5,6 +5,7 @@ import gc
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,7 @@ def entry(name: str, *, terminates: bool = True) -> Callable[[Callable[[Any], An
         @functools.wraps(task)
         def answered(config: Any) -> Any:
             try:
-                with in_one_line():
+                with _letting_go(), in_one_line():
                     demand_known(config, schema.ROOTS[name])
                     return task(config)
             except CompactHydraException as error:
@@ -133,6 +134,27 @@ def in_one_line() -> Iterator[None]:
         if error.errno not in DISK:
             raise
         raise CompactHydraException(unwritable(error)) from error
+
+
+@contextmanager
+def _letting_go() -> Iterator[None]:
+    """Free what a job of a sweep held when it failed: Hydra keeps the exception, and so its frames, to the end."""
+    try:
+        yield
+    except Exception as error:
+        if in_sweep():
+            _clear(error)
+            gc.collect()
+        raise
+
+
+def _clear(error: BaseException) -> None:
+    cleared: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and all(cause is not one for one in cleared):  # some are raised from themselves
+        traceback.clear_frames(cause.__traceback__)
+        cleared.append(cause)
+        cause = cause.__cause__
 
 
 def _leave_no_empty_folder() -> None:

@@ -26,6 +26,8 @@ LIGHTNINGS_OWN = {
         "is set by the package; use the groups callbacks and logger, or leave it out",
     ),
     "overfit_batches": "has no effect; use data.samples_per_epoch",
+    "max_time": "would end a run in the middle of an epoch as if it were finished; put `timeout -s INT <time>` before "
+    "the command, which stops it with a checkpoint",
 }
 """Settings of its Trainer that count or mean something else here, and what to use instead."""
 TWO_PLAYERS = {
@@ -84,6 +86,9 @@ def check_fit(config: DictConfig) -> None:
         share = isinstance(value, float)
         fits = _is_number(value) and 0 < value <= (1.0 if share else float("inf"))
         _demand(fits, f"trainer.{name}", value, "be a whole number > 0, or a share up to 1.0")
+    # Lightning would split each rank's draws once more, in an order of its own
+    splits = trainer.get("use_distributed_sampler", False)
+    _demand(splits is False, "trainer.use_distributed_sampler", splits, "be false: draws split themselves over ranks")
     lossy = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
     _demand(trainer.precision not in lossy, "trainer.precision", trainer.precision, "keep weights in fp32: bf16-mixed")
     _demand(trainer.strategy in STRATEGIES, "trainer.strategy", trainer.strategy, "be auto, or chosen with trainer=ddp")

@@ -16,7 +16,8 @@ A recording holds kernels and addresses, nothing of Python. What a step must not
 - *Talk to other ranks, or scale the loss.* Both are refused (`Translation.check`), as are masks, which not every batch
   has.
 
-A run that is resumed begins with plain steps and records anew, in the middle of an epoch too.
+A run that is resumed begins with plain steps and records anew, in the middle of an epoch too; on devices where nothing
+can be recorded it goes on with plain ones.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
+from lightning import Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
@@ -117,10 +119,22 @@ def _images(batch: Batch) -> dict[str, Tensor]:
     return {"x": batch.x, "y": batch.y, "key": batch.key}
 
 
-def rates_on_device(optimizers: Iterable[LightningOptimizer], where: torch.device) -> None:
-    """Let the rates be read from the device, where a recorded step can see them change."""
+def rates_on_device(optimizers: Iterable[LightningOptimizer], where: torch.device | None) -> None:
+    """Let the rates be read from the device, where a recorded step can see them change; None makes them numbers again.
+
+    A checkpoint keeps them as they were, and plain steps may go on from it.
+    """
     for optimizer in optimizers:
         for group in optimizer.param_groups:
+            if where is None:
+                group["lr"] = float(group["lr"])
+                continue
             if not group.get("capturable", False):
                 raise UserError("module.cuda_graph needs an optimiser that can be recorded: +optimizer.capturable=true")
             group["lr"] = torch.tensor(float(group["lr"]), device=where)
+
+
+def recordable(trainer: Trainer) -> bool:
+    """Whether steps can be recorded: on one NVIDIA GPU, where losses are not scaled."""
+    cuda = trainer.strategy.root_device.type == "cuda"
+    return cuda and trainer.world_size == 1 and trainer.precision != "16-mixed"

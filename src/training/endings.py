@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from lightning import Trainer
@@ -19,9 +20,23 @@ from src.system import stopping
 from src.system.errors import UserError, one_line
 from src.system.ranks import is_first, meet, part_at_exit, say
 from src.system.unpromised import tell_lightning_rank, watched_by_lightning
-from src.training.callbacks.checkpoint import REQUEUE, Interrupted
+from src.training.callbacks.checkpoint import REQUEUE, Interrupted, is_used
 
 PATIENCE = 30  # seconds for the other ranks to arrive, and for their processes to end
+
+
+class _Called(KeyboardInterrupt):
+    """One of REQUEUE came while no step was made: frames were prepared, or the run was scored.
+
+    Attributes:
+        signal: which.
+        code: what the process exits with, unless it is put back into a queue.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__("stopped outside of training")
+        self.signal = signal.Signals(number)
+        self.code = 128 + number
 
 
 def announce_ranks() -> None:
@@ -89,16 +104,14 @@ def ending(command: str, folder: Path) -> Iterator[None]:
         command: the module that continues a run, `src.train`.
         folder: of the run.
     """
-    before = signal.getsignal(signal.SIGTERM)
-    if before == signal.SIG_DFL and "SLURM_JOB_ID" not in os.environ:  # there, what ends a job is for SLURM to say
-        signal.signal(signal.SIGTERM, stopping.terminate)
     try:
-        yield
+        with _signals_taken():
+            yield
     except UserError:
         if not is_first() and not in_sweep():
             sys.exit(1)  # the first process says it
         raise
-    except Interrupted as stop:
+    except (Interrupted, _Called) as stop:
         if stop.signal in REQUEUE:
             _requeue(stop, command, folder)
         say(f"{stop}; {_way_on(command, folder)}")
@@ -107,15 +120,32 @@ def ending(command: str, folder: Path) -> Iterator[None]:
         on = f"; {_way_on(command, folder)}" if (folder / CHECKPOINT).exists() else ""
         say(f"stopped{on}")
         sys.exit(stopping.code(stop))
+
+
+@contextmanager
+def _signals_taken() -> Iterator[None]:
+    """Have SIGTERM and what this job is sent of REQUEUE end the block by an exception; steps have their own way."""
+    taken = dict.fromkeys(filter(is_used, REQUEUE), _called)
+    # in a SLURM job, what ends it is for SLURM to say
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and "SLURM_JOB_ID" not in os.environ:
+        taken[signal.SIGTERM] = stopping.terminate
+    before = {number: signal.signal(number, handler) for number, handler in taken.items()}
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _called(number: int, frame: FrameType | None) -> None:
+    raise _Called(number)
 
 
 def _way_on(command: str, folder: Path) -> str:
     return f"continue with: python -m {command} {pasted('resume', folder)}"
 
 
-def _requeue(stop: Interrupted, command: str, folder: Path) -> NoReturn:
+def _requeue(stop: Interrupted | _Called, command: str, folder: Path) -> NoReturn:
     """Have the job started again; the first rank does it, and the others must not end it before."""
     if not is_first():
         sys.exit(0)

@@ -24,7 +24,7 @@ from src.runs.run import Run, opened
 from src.runs.weights import save_weights
 from src.system.device import arithmetic
 from src.system.files import write
-from src.system.ranks import is_first
+from src.system.ranks import is_first, say
 from src.training import endings, mlflow
 from src.training.callbacks.checkpoint import check_fits, only_checkpoint
 from src.training.callbacks.cost import Cost
@@ -33,6 +33,7 @@ from src.training.callbacks.data_wait import DataWait
 from src.training.callbacks.initial_weights import InitialWeights
 from src.training.callbacks.reach import Reach
 from src.training.callbacks.scores import EpochScores
+from src.training.cuda_graph import recordable
 from src.training.schedule import extension
 from src.training.start import fit_colours, method_for
 from src.training.trainer import build_module, build_trainer, fit, quieten
@@ -75,7 +76,9 @@ def run(config: DictConfig, folder: Path) -> float:
 def train(config: DictConfig, folder: Path, *, resume: bool = False) -> float:
     """One run, new or continued, in `folder`; returns the KID of the validation frames, NaN if not scored."""
     limits.check(config)
-    with opened(folder, config, resume=resume, epochs=config.trainer.max_epochs) as run:
+    # only a run that is trained longer lacks epochs when it has scores; others may have been stopped by a callback
+    epochs = config.trainer.max_epochs if resuming.EXTENDED in config else None
+    with opened(folder, config, resume=resume, epochs=epochs) as run:
         metrics = _train(run) if run.scores is None else run.scores
         if is_first():
             print(json.dumps({"run": str(folder), **metrics}))
@@ -112,6 +115,9 @@ def _train(run: Run) -> dict[str, float]:
         module.check(trainer, batches, masks=bool(data.masks))
     else:
         check_fits(run.start, module, data)
+        if module.cuda_graph is not None and not recordable(trainer):
+            say("module.cuda_graph: no steps are recorded here, which takes one NVIDIA GPU; going on with plain ones")
+            module.cuda_graph = None
     if trainer.is_global_zero:
         run.keep_config(but=RANKS)
         if data.domains.skipped:

@@ -70,7 +70,8 @@ def fit(
         last: writes the checkpoints.
         start: the checkpoint to continue from.
 
-    Raises UserError for what ends training early, with the last good checkpoint, and Interrupted when asked to stop.
+    Raises UserError for what ends training early, with the last good checkpoint, Interrupted when asked to stop, and
+    KeyboardInterrupt when that has to be at once.
     """
     with endings.ending_together(trainer), last.interrupts():
         try:
@@ -79,6 +80,9 @@ def fit(
             raise UserError(f"trainer: {' '.join(str(error).split())}") from error
         except UserError as error:
             raise UserError(one_line(error) + last.kept()) from error
+        except SystemExit as end:
+            # Lightning's answer to a KeyboardInterrupt: code 1 whatever the signal was, and not a word
+            raise last.at_once or end from None
         except RuntimeError as error:
             raise _dead_worker(error, trainer, last) from error
 

@@ -17,7 +17,7 @@ from src.system.errors import UserError
 from src.system.unpromised import log_interval
 from src.training.average import WeightAverage
 from src.training.counted import CountedModule
-from src.training.cuda_graph import CudaGraph, rates_on_device
+from src.training.cuda_graph import CudaGraph, rates_on_device, recordable
 from src.training.gradients import DISCRIMINATORS, GENERATORS, GradientNorms
 from src.training.schedule import linear_decay, restart, steps
 
@@ -93,8 +93,7 @@ class Translation(CountedModule):
             raise UserError(
                 "module.cuda_graph records no ignore masks; set it to false, or data.ignore_x and data.ignore_y to null"
             )
-        device = trainer.strategy.root_device
-        if device.type != "cuda" or trainer.world_size > 1 or trainer.precision == "16-mixed":
+        if not recordable(trainer):
             raise UserError("module.cuda_graph needs one NVIDIA GPU and no loss scaling; set it to false")
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
@@ -160,11 +159,10 @@ class Translation(CountedModule):
         return _detached({**g_terms, **d_terms}), state
 
     def on_train_start(self) -> None:
-        """Set the rates of a run that is extended; put them on the device for a recorded step."""
+        """Set the rates of a run that is extended; put them where its steps read them."""
         if self.held_from is not None:
             restart(self._schedules())
-        if self.cuda_graph is not None:
-            rates_on_device(self._optimizers(), self.device)
+        rates_on_device(self._optimizers(), None if self.cuda_graph is None else self.device)
 
     def _train_generators(self, state: Any, window: int, *, step: bool) -> dict[str, Tensor]:
         discriminators = list(self.method.discriminator_parameters())

@@ -147,6 +147,11 @@ TRAINING = [
     ("+trainer.max_steps=4", r"^trainer\.max_steps counts steps of optimisers, .*trainer\.limit_train_batches=N\)$"),
     ("+trainer.min_steps=4", r"^trainer\.min_steps counts steps of .*use trainer\.max_epochs and"),
     ("+trainer.fast_dev_run=4", r"^trainer\.fast_dev_run counts .*use trainer\.max_epochs"),
+    (
+        "trainer.use_distributed_sampler=true",
+        r"^trainer\.use_distributed_sampler must be false: draws split themselves over ranks, got True$",
+    ),
+    ("+trainer.max_time='00:08:00:00'", r"^trainer\.max_time would end .* middle of an epoch .*timeout -s INT <time>"),
     ("+trainer.val_check_interval=2", r"^trainer\.val_check_interval has no effect, .*metrics\.every_n_epochs"),
     ("+trainer.check_val_every_n_epoch=2", r"^trainer\.check_val_every_n_epoch has no .*metrics\.every_n_epochs"),
     ("+trainer.logger=false", r"^trainer\.logger is set by the package; use the groups callbacks and logger, or leave"),

@@ -186,6 +186,21 @@ def test_a_finished_run_says_so_and_stays_as_it_is(base: tuple[Path, DictConfig]
     assert contents(folder) == before
 
 
+def test_a_run_that_was_stopped_early_is_finished_too(
+    base: tuple[Path, DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """By Lightning's own callback, short of trainer.max_epochs."""
+    stop = ["+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping", "+callbacks.stop.monitor=train/gan"]
+    stop += ["+callbacks.stop.stopping_threshold=1e9", "attention=none", "metrics.scores=null"]
+    train(tiny(base[1].data.root, *stop), tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["protocol"]["epochs"] == 1
+    before = contents(tmp_path)
+    capsys.readouterr()
+    train(load_config(tmp_path), tmp_path, resume=True)
+    assert capsys.readouterr().err == f"{tmp_path}: this run is finished, after batch 6; nothing was changed\n"
+    assert contents(tmp_path) == before
+
+
 MENDS = {
     "data.root": ("gone", r"gone/trainA: no such folder.*check data.root", ["data.root={frames}"]),
     "data.layout.x": (

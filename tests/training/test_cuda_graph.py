@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,13 +15,15 @@ from torch.optim.lr_scheduler import LambdaLR
 from src.config.build import build_method
 from src.methods.base import Batch
 from src.methods.image_pool import ImagePool
+from src.runs.folder import load_config
 from src.system.errors import UserError
-from src.training.cuda_graph import WARM_UP, CudaGraph, rates_on_device
+from src.training.callbacks.checkpoint import Interrupted
+from src.training.cuda_graph import WARM_UP, CudaGraph, rates_on_device, recordable
 from src.training.run import train
 from src.training.translation import Translation
 from tests.conftest import ATTENTIONS, TINY, batch, config, cut
 from tests.frames import write_frames
-from tests.test_train import assert_equal_runs, interrupted_then_resumed, tiny
+from tests.test_train import StopAfter, assert_equal_runs, interrupted_then_resumed, tiny
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
 
@@ -194,6 +197,7 @@ def test_a_recorded_training_and_its_resume_are_the_plain_one_to_the_bit(
         made.append(self.cuda_graph.recorder)
 
     monkeypatch.setattr(Translation, "check", lambda *arguments, **options: None)
+    monkeypatch.setattr("src.training.run.recordable", lambda trainer: True)
     monkeypatch.setattr(Translation, "on_train_start", begin)
     cfg.module.cuda_graph = True
     train(cfg, folder(tmp_path / "recorded"))
@@ -202,6 +206,47 @@ def test_a_recorded_training_and_its_resume_are_the_plain_one_to_the_bit(
     assert [one.calls.count("apart") for one in made[1:]] == [WARM_UP, WARM_UP, 2]
     for name in ("recorded", "resumed"):
         assert_equal_runs(tmp_path / "plain", tmp_path / name)
+
+
+def test_a_recorded_run_goes_on_with_plain_steps_where_none_can_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """As resume=<run of trainer=gpu> trainer=cpu does: a recording changes nothing but speed."""
+    # a rate that is the same number as a float32, which that of a recorded step is
+    of_gpu = ["+optimizer.fused=true", "+optimizer.capturable=true", f"optimizer.lr={2**-11}"]
+    cfg = tiny(write_frames(tmp_path / "frames"), "attention=none", "metrics.scores=null", *of_gpu)
+    train(cfg, folder(tmp_path / "plain"))
+    cfg.module.cuda_graph = True
+    begun = folder(tmp_path / "begun")
+    with monkeypatch.context() as patch:
+        patch.setattr(Translation, "check", lambda *arguments, **options: None)
+        patch.setattr("src.training.cuda_graph.OnDevice", lambda: StandIn(lambda: iter(())))
+        patch.setattr("src.training.trainer.Progress", lambda: StopAfter(WARM_UP - 1))
+        with pytest.raises(Interrupted):
+            train(cfg, begun)
+    saved = torch.load(begun / "last.ckpt", weights_only=True)["optimizer_states"]
+    assert all(isinstance(group["lr"], Tensor) for one in saved for group in one["param_groups"])
+    capsys.readouterr()
+    train(load_config(begun), begun, resume=True)
+    assert "module.cuda_graph: no steps are recorded here, which takes one NVIDIA GPU" in capsys.readouterr().err
+    saved = torch.load(begun / "last.ckpt", weights_only=True)["optimizer_states"]
+    assert all(isinstance(group["lr"], float) for one in saved for group in one["param_groups"])
+    assert_equal_runs(tmp_path / "plain", begun)
+
+
+@pytest.mark.parametrize(
+    ("device", "ranks", "precision", "can"),
+    [
+        ("cuda", 1, "bf16-mixed", True),
+        ("cuda", 2, "bf16-mixed", False),
+        ("cuda", 1, "16-mixed", False),
+        ("cpu", 1, "32-true", False),
+    ],
+)
+def test_steps_are_recorded_on_one_gpu_without_loss_scaling(device: str, ranks: int, precision: str, can: bool):
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    trainer = SimpleNamespace(strategy=strategy, world_size=ranks, precision=precision)
+    assert recordable(trainer) == can  # type: ignore[arg-type]
 
 
 def folder(path: Path) -> Path:

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from tqdm import tqdm
 
 from src.data.position import batches
+from src.system import stopping
 from src.system.errors import UserError
 from src.system.ranks import any_rank
 from src.system.unpromised import data_state, why_not_saved
@@ -42,13 +43,17 @@ class LastCheckpoint(Checkpoint):
     """Keeps one checkpoint that training can continue from, exactly, in the middle of an epoch too.
 
     Ctrl-C, SIGTERM and SLURM's requeue signal finish the step, write the checkpoint and raise Interrupted, on all
-    ranks whichever of them they reached; a second one stops at once. In a SLURM job, a first SIGTERM writes the
-    checkpoint and training goes on: whether the job ends, and whether it comes back, is for SLURM to say.
+    ranks whichever of them they reached; a second one stops at once, and so does one that comes before the first step.
+    In a SLURM job, a first SIGTERM writes the checkpoint and training goes on: whether the job ends, and whether it
+    comes back, is for SLURM to say.
 
     Args:
         path: of the file.
         every_n_batches: how often within an epoch.
         accumulate: batches a step; a checkpoint never falls between them, where gradients would be lost.
+
+    Attributes:
+        at_once: what was raised to end training at once, if anything was.
     """
 
     def __init__(self, path: Path, *, every_n_batches: int, accumulate: int) -> None:
@@ -60,14 +65,17 @@ class LastCheckpoint(Checkpoint):
         self.accumulate = accumulate
         self._taken: list[signal.Signals] = []
         self._asked: signal.Signals | None = None
+        self._early = False
+        self.at_once: KeyboardInterrupt | None = None
         self._warned = False
         self._kept: int | None = None
 
     @contextmanager
     def interrupts(self) -> Iterator[None]:
         """Take over the signals that ask for an end, for as long as training lasts, however it ends."""
-        self._taken = [signal.SIGINT, signal.SIGTERM, *filter(_is_used, REQUEUE)]
+        self._taken = [signal.SIGINT, signal.SIGTERM, *filter(is_used, REQUEUE)]
         previous = {number: signal.signal(number, self._on_signal) for number in self._taken}
+        self._early = True
         try:
             yield
         finally:
@@ -82,6 +90,7 @@ class LastCheckpoint(Checkpoint):
         """Take the signals back from Lightning, whose handlers would save or requeue in the middle of a step."""
         for number in self._taken:
             signal.signal(number, self._on_signal)
+        self._early = False
         self._kept = batches(pl_module) or None
 
     def on_train_batch_end(
@@ -92,7 +101,8 @@ class LastCheckpoint(Checkpoint):
             return
         # the signal reaches ranks at different steps, or one of them alone; they must stop after the same one
         asked = any_rank(self._asked is not None)
-        if asked or (batch_idx + 1) % self.every_n_batches == 0:
+        # a window may go past the batch at which it was time
+        if asked or (batch_idx + 1) % self.every_n_batches < self.accumulate:
             self._save(trainer, pl_module)
         if asked:
             self._stop(trainer, pl_module)
@@ -124,8 +134,10 @@ class LastCheckpoint(Checkpoint):
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         now = signal.Signals(number)
-        if self._asked is not None and now not in REQUEUE:
-            raise KeyboardInterrupt
+        early = self._early and not (now == signal.SIGTERM and _in_slurm())
+        if now not in REQUEUE and (early or self._asked is not None):
+            self.at_once = stopping.Terminated() if now == signal.SIGTERM else KeyboardInterrupt()
+            raise self.at_once
         self._asked = now
 
 
@@ -133,7 +145,8 @@ def _in_slurm() -> bool:
     return "SLURM_JOB_ID" in os.environ
 
 
-def _is_used(number: signal.Signals) -> bool:
+def is_used(number: signal.Signals) -> bool:
+    """Whether this job is sent that one of REQUEUE."""
     # submitit has taken the one it sends; another belongs to a SLURM job, or means what it always does
     return _in_slurm() or callable(signal.getsignal(number))
 
