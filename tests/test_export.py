@@ -26,7 +26,10 @@ from src.system.files import sha256
 from src.translation.translate import translate_inputs
 from src.translation.weights import export as export_module
 from src.translation.weights import load, onnx_file
+from src.translation.weights.card import card
 from src.translation.weights.export import export
+from src.translation.weights.facts import Provenance
+from src.translation.weights.terms import Terms
 from tests import labelled
 from tests.labelled import composed
 from tests.released import Released
@@ -120,6 +123,12 @@ def test_a_file_says_what_it_is(exported: tuple[Path, Path]):
     assert f"python -m src.translate weights={path.name}" in page
     assert "| `kid` | lower | 0.25 | 0.5 | 0 |" in page
     assert "kid_std" not in page.replace("kid_subset", "")
+
+
+def test_a_bar_in_a_name_does_not_end_a_cell_of_the_card():
+    facts = {"data": "day|night", "weights": "average over training", "training_size": "128 pixels", "licence": "MIT"}
+    page = card("g.onnx", Provenance(facts, Terms("MIT"), {}, {}))
+    assert r"| trained on | day\|night |" in page.splitlines()
 
 
 def test_translating_with_a_file_is_translating_with_its_run(exported: tuple[Path, Path], tmp_path: Path):

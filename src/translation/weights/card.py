@@ -110,7 +110,8 @@ def _what(provenance: Provenance) -> list[str]:
 
 def _page(title: str, lead: Sequence[str], provenance: Provenance) -> list[str]:
     facts = provenance.facts
-    rows = [f"| {heading} | {facts[key]} |" for key, heading in _HEADING.items() if key in facts]
+    shown = {heading: facts[key].replace("|", r"\|") for key, heading in _HEADING.items() if key in facts}
+    rows = [f"| {heading} | {fact} |" for heading, fact in shown.items()]
     return [
         *(f"# {title}", "", *lead, ""),
         *("| | |", "|---|---|", *rows, ""),
