@@ -5,9 +5,8 @@
 `contrasts` in sweep.yaml lists families of questions, written down before the runs; a question is one or several
 `row - row`, whose pairs are taken together. Rows are the experiment's own and those of the kept runs that `beside` and
 `against` name; runs of another protocol (fewer steps) can stand under `against` alone, as one table cannot hold both.
-contrasts.md beside it has, of each score, the mean difference with its
-95 % interval (Student's t, of one question), p, and p corrected after Holm for the whole family, what is not there yet
-included. Only the first score decides.
+contrasts.md beside it has, of each score, the mean difference with its 95 % interval (Student's t, of one question), p,
+and p corrected after Holm for the whole family, what is not there yet included. Only the first score decides.
 """
 
 import json

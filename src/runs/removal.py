@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from src.runs.find import find
 from src.runs.folder import ALL, CHECKPOINTS, CONFIG, LOCK, METRICS
 from src.runs.survey import FoundRun, config_of, describe
+from src.system.alone import alone
 from src.system.errors import UserError, did_you_mean, unwritable
 
 
@@ -53,19 +52,15 @@ def remove(removal: Removal) -> None:
     Raises UserError if one has, or if something cannot be removed.
     """
     folder = removal.run.folder
-    lock = FileLock(folder / LOCK, blocking=False)
     try:
-        with lock:
+        with alone(folder / LOCK, f"{folder}: a process trains here; stop it first"):
             for path in removal.paths:
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
-            (folder / LOCK).unlink(missing_ok=True)
         if removal.whole:
             folder.rmdir()
-    except Timeout:
-        raise UserError(f"{folder}: a process trains here; stop it first") from None
     except OSError as error:
         raise UserError(unwritable(error).replace("written", "removed", 1)) from error
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from src.runs import resuming
 from src.runs.folder import CONTENT, CONTENT_PICTURE, REQUEUED, save_config
-from src.runs.lock import alone
+from src.runs.lock import trained_alone
 from src.runs.results import save_cost, save_metrics
 from src.system.commit import git_commit
 
@@ -71,7 +71,7 @@ def opened(folder: Path, config: DictConfig, *, resume: bool, epochs: int | None
     Raises UserError if another process trains there, if a new run would overwrite one, or if nothing whole is left of
     one that should go on.
     """
-    with alone(folder):
+    with trained_alone(folder):
         commit, scores, start = git_commit(), None, None
         if not resume:
             resuming.refuse_second_run(folder)

@@ -119,19 +119,20 @@ def _images(batch: Batch) -> dict[str, Tensor]:
     return {"x": batch.x, "y": batch.y, "key": batch.key}
 
 
-def rates_on_device(optimizers: Iterable[LightningOptimizer], where: torch.device | None) -> None:
-    """Let the rates be read from the device, where a recorded step can see them change; None makes them numbers again.
-
-    A checkpoint keeps them as they were, and plain steps may go on from it.
-    """
+def rates_on_device(optimizers: Iterable[LightningOptimizer], where: torch.device) -> None:
+    """Let the rates be read from the device, where a recorded step can see them change."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            if where is None:
-                group["lr"] = float(group["lr"])
-                continue
             if not group.get("capturable", False):
                 raise UserError("module.cuda_graph needs an optimiser that can be recorded: +optimizer.capturable=true")
             group["lr"] = torch.tensor(float(group["lr"]), device=where)
+
+
+def rates_as_numbers(optimizers: Iterable[LightningOptimizer]) -> None:
+    """For plain steps, which may go on from a checkpoint that keeps the rates of recorded ones."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = float(group["lr"])
 
 
 def recordable(trainer: Trainer) -> bool:

@@ -17,7 +17,7 @@ from src.system.errors import UserError
 from src.system.unpromised import log_interval
 from src.training.average import WeightAverage
 from src.training.counted import CountedModule
-from src.training.cuda_graph import CudaGraph, rates_on_device, recordable
+from src.training.cuda_graph import CudaGraph, rates_as_numbers, rates_on_device, recordable
 from src.training.gradients import DISCRIMINATORS, GENERATORS, GradientNorms
 from src.training.schedule import linear_decay, restart, steps
 
@@ -162,7 +162,9 @@ class Translation(CountedModule):
         """Set the rates of a run that is extended; put them where its steps read them."""
         if self.held_from is not None:
             restart(self._schedules())
-        rates_on_device(self._optimizers(), None if self.cuda_graph is None else self.device)
+        rates_as_numbers(self._optimizers())
+        if self.cuda_graph is not None:
+            rates_on_device(self._optimizers(), self.device)
 
     def _train_generators(self, state: Any, window: int, *, step: bool) -> dict[str, Tensor]:
         discriminators = list(self.method.discriminator_parameters())

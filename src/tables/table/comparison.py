@@ -44,11 +44,11 @@ class Comparison:
 
 def comparisons(rows: Sequence[Row], columns: Sequence[Column]) -> list[Comparison]:
     """All that can be tested, in the order of columns, then rows."""
-    found = []
+    found, pairs = [], with_bases(rows)
     for column in (column for column in columns if column.kind == "score"):
         tests = [
             (row, base, test)
-            for row, base in with_bases(rows)
+            for row, base in pairs
             if (test := paired(column.by_seed(row.runs), column.by_seed(base.runs))) is not None
         ]
         adjusted = holm([test.p for _, _, test in tests])

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import nn
 from tqdm import tqdm
 
 from src.data.images import Pixels
+from src.system.alone import alone
 from src.system.errors import UserError, unwritable
 from src.system.files import sha256
 from src.translation.any_size import MEMORY_LIMIT
@@ -73,17 +73,11 @@ def translate_video(
 def _temporary(target: Path) -> Iterator[Path]:
     """The file that becomes the target, for one process at a time; nothing of it stays, nor of one that was killed."""
     path, lock = (target.with_name(f".{target.name}.{end}") for end in ("part", "lock"))
-    alone = FileLock(lock, blocking=False)
-    try:
-        alone.acquire()
-    except Timeout:
-        raise UserError(f"{target}: another process is writing it; wait, or name another folder") from None
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-        lock.unlink(missing_ok=True)
-        alone.release()
+    with alone(lock, f"{target}: another process is writing it; wait, or name another folder"):
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _translate(
